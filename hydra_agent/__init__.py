@@ -1,0 +1,1 @@
+"""What should change: observes the champion, tries candidates, judges and promotes."""

@@ -1,0 +1,294 @@
+"""The one column dictionary: every column of every dataset, with its type, unit, meaning and known-when rule.
+
+Lake schemas, row validation, asset checks and the reference page (``docs/reference/columns.md``) all come from
+here, so a column means the same thing wherever it stands.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import polars as pl
+
+UTC_US = pl.Datetime("us", "UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: polars type, unit, meaning, when its value can be known, and the bounds a value must keep."""
+
+    dtype: pl.DataType
+    unit: str
+    description: str
+    known_when: str = "with its row"
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[str, ...] = ()
+
+
+class Layer(StrEnum):
+    """Where a dataset stands in the flow, and with it how it is written."""
+
+    RAW = "raw"
+    """Append-only and bitemporal."""
+    DERIVED = "derived"
+    """Replaced by (market, session range)."""
+
+
+class PartitionedBy(StrEnum):
+    """What one partition of a dataset is."""
+
+    MARKET_SESSION = "market_session"
+    REPORT_WEEK = "report_week"
+
+
+F64, I64, STR, DATE, BOOL = pl.Float64(), pl.Int64(), pl.String(), pl.Date(), pl.Boolean()
+
+COLUMNS: dict[str, Column] = {
+    # --- where and when -----------------------------------------------------------------------------------
+    "market": Column(STR, "symbol", "Market symbol, the first partition dimension."),
+    "session": Column(
+        DATE,
+        "exchange trading date",
+        "Partition: the first session whose cutoff is not before the row's known_at (raw), "
+        "or the session whose cutoff the row was computed for (derived).",
+    ),
+    "event_session": Column(DATE, "exchange trading date", "The trading date that the row is about."),
+    "event_time": Column(UTC_US, "UTC instant", "The instant that the row is about."),
+    "known_at": Column(UTC_US, "UTC instant", "The earliest instant at which the row could have been known."),
+    "ingested_at": Column(UTC_US, "UTC instant", "When this system first wrote the row; never used for a decision."),
+    "source": Column(STR, "name", "The source that delivered the row."),
+    "payload_sha256": Column(STR, "hex", "Digest of the archived payload that the row was read from."),
+    "source_row": Column(I64, "0-based row", "The row of the payload, without its header.", minimum=0),
+    "record": Column(
+        STR,
+        "code",
+        "price (open to settle, quotes) or activity (volume, open interest): they become known at different times.",
+        allowed=("price", "activity"),
+    ),
+    # --- contracts ----------------------------------------------------------------------------------------
+    "contract": Column(STR, "ROOT-YYYY-MM", "Future, by exchange root and contract month."),
+    "contract_month": Column(DATE, "first of month", "Contract month of the future."),
+    "option": Column(STR, "ROOT-YYYY-MM-DD-R-STRIKE", "Option, by root, expiry date, right and strike."),
+    "underlying_contract": Column(STR, "ROOT-YYYY-MM", "Future that the option is exercised into."),
+    "expiry": Column(DATE, "exchange trading date", "Last trading date of the option or future."),
+    "strike": Column(F64, "price unit", "Strike, in the unit of the underlying's price.", minimum=0),
+    "right": Column(STR, "code", "Call or put.", allowed=("C", "P")),
+    # --- prices -------------------------------------------------------------------------------------------
+    "open": Column(F64, "price unit", "First trade of the session."),
+    "high": Column(F64, "price unit", "Highest trade of the session."),
+    "low": Column(F64, "price unit", "Lowest trade of the session."),
+    "close": Column(F64, "price unit", "Last trade of the session."),
+    "settle": Column(F64, "price unit", "Settlement price of the session.", "after settlement publication"),
+    "bid": Column(F64, "price unit", "Best bid at the quote's instant.", minimum=0),
+    "ask": Column(F64, "price unit", "Best offer at the quote's instant.", minimum=0),
+    "bid_size": Column(F64, "contracts", "Size at the best bid.", minimum=0),
+    "ask_size": Column(F64, "contracts", "Size at the best offer.", minimum=0),
+    "underlying_price": Column(F64, "price unit", "The vendor's own underlying price beside the option quote."),
+    "vendor_iv": Column(F64, "fraction a year", "The vendor's implied volatility; never used as ours.", minimum=0),
+    "volume": Column(F64, "contracts", "Cleared volume of the session.", "one session later", minimum=0),
+    "open_interest": Column(F64, "contracts", "Open interest at the session's end.", "one session later", minimum=0),
+    # --- positioning --------------------------------------------------------------------------------------
+    "report_week": Column(DATE, "Monday", "Partition: the Monday of the week that holds report_date."),
+    "report_date": Column(DATE, "date", "As-of date of the CFTC report, usually a Tuesday."),
+    "cftc_code": Column(STR, "code", "CFTC contract market code."),
+    "family": Column(STR, "code", "Report family.", allowed=("legacy", "disaggregated")),
+    "scope": Column(
+        STR, "code", "Futures only, or futures and options combined.", allowed=("futures_only", "combined")
+    ),
+    "category": Column(
+        STR,
+        "code",
+        "Trader category of the family; total for all reportable traders.",
+        allowed=(
+            "noncommercial",
+            "commercial",
+            "producer_merchant",
+            "swap_dealer",
+            "managed_money",
+            "other_reportable",
+            "total_reportable",
+            "nonreportable",
+        ),
+    ),
+    "long_contracts": Column(F64, "contracts", "Long positions of the category.", minimum=0),
+    "short_contracts": Column(F64, "contracts", "Short positions of the category.", minimum=0),
+    "spread_contracts": Column(F64, "contracts", "Spreading positions of the category.", minimum=0),
+    "traders_long": Column(
+        F64, "traders", "Traders long; missing where the CFTC suppresses fewer than four.", minimum=0
+    ),
+    "traders_short": Column(F64, "traders", "Traders short; missing where suppressed.", minimum=0),
+    "traders_spread": Column(F64, "traders", "Traders spreading; missing where suppressed.", minimum=0),
+    # --- text ---------------------------------------------------------------------------------------------
+    "headline_id": Column(STR, "hex", "Digest of the normalised title and publisher: the key of a headline."),
+    "title": Column(STR, "text", "Headline as delivered."),
+    "publisher": Column(STR, "name", "Feed or publication."),
+    "url": Column(STR, "URL", "Link as delivered; never followed."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSpec:
+    """One dataset: its columns in order, key, layer, partitioning and limits.
+
+    ``required`` columns must not be null in any row. ``staleness_days`` is the age past which an as-of value
+    is missing with the reason ``stale``.
+    """
+
+    name: str
+    description: str
+    layer: Layer
+    partitioned_by: PartitionedBy
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    required: tuple[str, ...]
+    staleness_days: int | None = None
+    partition_column: str = field(default="session")
+
+    @property
+    def schema(self) -> dict[str, pl.DataType]:
+        """Polars schema in column order."""
+        return {name: COLUMNS[name].dtype for name in self.columns}
+
+
+PROVENANCE = ("event_time", "known_at", "ingested_at", "source", "payload_sha256", "source_row")
+
+DATASETS: dict[str, DatasetSpec] = {}
+
+
+def register(spec: DatasetSpec) -> DatasetSpec:
+    """Add a dataset; a name or a column that the dictionary does not know is a programming error."""
+    unknown = [name for name in (*spec.columns, *spec.key, *spec.required) if name not in COLUMNS]
+    if unknown or spec.name in DATASETS:
+        msg = f"dataset {spec.name}: unknown columns {unknown} or name taken"
+        raise ValueError(msg)
+    DATASETS[spec.name] = spec
+    return spec
+
+
+RAW_FUTURES_BARS = register(
+    DatasetSpec(
+        name="raw_futures_bars",
+        description="Daily bars per contract as delivered; prices and activity are separate records.",
+        layer=Layer.RAW,
+        partitioned_by=PartitionedBy.MARKET_SESSION,
+        columns=(
+            "market",
+            "session",
+            "contract",
+            "contract_month",
+            "event_session",
+            "record",
+            "open",
+            "high",
+            "low",
+            "close",
+            "settle",
+            "bid",
+            "ask",
+            "bid_size",
+            "ask_size",
+            "volume",
+            "open_interest",
+            *PROVENANCE,
+        ),
+        key=("market", "contract", "event_session", "record"),
+        required=("market", "session", "contract", "contract_month", "event_session", "record", *PROVENANCE),
+        staleness_days=5,
+    )
+)
+
+RAW_OPTION_CHAINS = register(
+    DatasetSpec(
+        name="raw_option_chains",
+        description="Option quotes and settlements as delivered; prices and activity are separate records.",
+        layer=Layer.RAW,
+        partitioned_by=PartitionedBy.MARKET_SESSION,
+        columns=(
+            "market",
+            "session",
+            "option",
+            "underlying_contract",
+            "expiry",
+            "strike",
+            "right",
+            "event_session",
+            "record",
+            "bid",
+            "ask",
+            "bid_size",
+            "ask_size",
+            "close",
+            "settle",
+            "underlying_price",
+            "vendor_iv",
+            "volume",
+            "open_interest",
+            *PROVENANCE,
+        ),
+        key=("market", "option", "event_session", "record"),
+        required=(
+            "market",
+            "session",
+            "option",
+            "expiry",
+            "strike",
+            "right",
+            "event_session",
+            "record",
+            *PROVENANCE,
+        ),
+        staleness_days=1,
+    )
+)
+
+RAW_COT_REPORTS = register(
+    DatasetSpec(
+        name="raw_cot_reports",
+        description="CFTC commitments of traders, one row per category, every vintage kept.",
+        layer=Layer.RAW,
+        partitioned_by=PartitionedBy.REPORT_WEEK,
+        columns=(
+            "market",
+            "report_week",
+            "report_date",
+            "cftc_code",
+            "family",
+            "scope",
+            "category",
+            "open_interest",
+            "long_contracts",
+            "short_contracts",
+            "spread_contracts",
+            "traders_long",
+            "traders_short",
+            "traders_spread",
+            *PROVENANCE,
+        ),
+        key=("market", "family", "scope", "report_date", "category"),
+        required=(
+            "market",
+            "report_week",
+            "report_date",
+            "cftc_code",
+            "family",
+            "scope",
+            "category",
+            *PROVENANCE,
+        ),
+        staleness_days=14,
+        partition_column="report_week",
+    )
+)
+
+RAW_HEADLINES = register(
+    DatasetSpec(
+        name="raw_headlines",
+        description="Headlines as first seen, one row per market they mention.",
+        layer=Layer.RAW,
+        partitioned_by=PartitionedBy.MARKET_SESSION,
+        columns=("market", "session", "headline_id", "title", "publisher", "url", *PROVENANCE),
+        key=("market", "headline_id"),
+        required=("market", "session", "headline_id", "title", *PROVENANCE),
+        staleness_days=10,
+    )
+)

@@ -1,0 +1,76 @@
+"""A home: the directory that holds one installation's state, and ``home.yaml``, which says what it is.
+
+A home is simulated or real for its whole life; the two never mix. Everything under it but ``home.yaml``,
+``markets/`` and ``data/`` can be made again.
+"""
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from hydra_assets.markets.model import Strict
+
+DEFAULT_SIM_MARKETS = ("SIM_HE", "SIM_ZO", "SIM_LE", "SIM_DC")
+
+
+class HomeError(Exception):
+    """A home that cannot be used; the message says what to do."""
+
+
+class HomeConfig(Strict):
+    """Contents of ``home.yaml``."""
+
+    kind: Literal["simulated", "real"]
+    markets: tuple[str, ...] = Field(min_length=1)
+    history_start: date
+    """First session that is materialised; rows known earlier are loaded into it, so that history is there."""
+    history_end: date | None = None
+    """Last session that is materialised, for a home on a finished data set; None follows the clock."""
+    seed: int = 20_260_101
+    """Seed of the embedded market; of no meaning in a real home."""
+    data: str | None = None
+    """Folder of the vendor files in a real home; relative paths are relative to the home."""
+    webhook_url: str | None = None
+    """Where alerts are posted besides the table and the log."""
+
+    @model_validator(mode="after")
+    def _never_mix(self) -> Self:
+        wrong = [m for m in self.markets if m.startswith("SIM_") != (self.kind == "simulated")]
+        if wrong:
+            msg = f"a {self.kind} home cannot hold {', '.join(wrong)}: simulated and real markets never mix"
+            raise ValueError(msg)
+        return self
+
+
+def home_path() -> Path:
+    """``HYDRA_HOME``, or ``.hydra`` in the working directory."""
+    return Path(os.environ.get("HYDRA_HOME") or ".hydra").absolute()
+
+
+def read_home(path: Path) -> HomeConfig:
+    """Read and check ``home.yaml``; HomeError with the offending key where it is wrong."""
+    file = path / "home.yaml"
+    try:
+        return HomeConfig.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        msg = f"{path} is no home yet: run `hydra cycle` for the embedded market or `hydra init --real` for your own"
+        raise HomeError(msg) from error
+    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
+        msg = f"{file}: {error}"
+        raise HomeError(msg) from error
+
+
+def write_home(path: Path, config: HomeConfig) -> None:
+    """Write ``home.yaml`` atomically; refuses to turn a simulated home real or the other way round."""
+    file = path / "home.yaml"
+    if file.exists() and read_home(path).kind != config.kind:
+        msg = f"{path} is a {read_home(path).kind} home and stays one; use another HYDRA_HOME for a {config.kind} one"
+        raise HomeError(msg)
+    path.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    temporary.replace(file)

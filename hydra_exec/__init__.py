@@ -1,0 +1,1 @@
+"""What trades: turns the promoted champion's predictions into orders and fills."""
