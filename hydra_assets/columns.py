@@ -93,7 +93,7 @@ COLUMNS: dict[str, Column] = {
     "cftc_code": Column(STR, "code", "CFTC contract market code."),
     "family": Column(STR, "code", "Report family.", allowed=("legacy", "disaggregated")),
     "scope": Column(
-        STR, "code", "Futures only, or futures and options combined.", allowed=("futures_only", "combined")
+        STR, "code", "Futures only, or with options.", allowed=("futures_only", "combined")
     ),
     "category": Column(
         STR,
@@ -114,7 +114,7 @@ COLUMNS: dict[str, Column] = {
     "short_contracts": Column(F64, "contracts", "Short positions of the category.", minimum=0),
     "spread_contracts": Column(F64, "contracts", "Spreading positions of the category.", minimum=0),
     "traders_long": Column(
-        F64, "traders", "Traders long; missing where the CFTC suppresses fewer than four.", minimum=0
+        F64, "traders", "Traders long; missing where suppressed (fewer than four).", minimum=0
     ),
     "traders_short": Column(F64, "traders", "Traders short; missing where suppressed.", minimum=0),
     "traders_spread": Column(F64, "traders", "Traders spreading; missing where suppressed.", minimum=0),

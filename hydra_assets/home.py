@@ -12,7 +12,7 @@ from typing import Literal, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from hydra_assets.markets.model import Strict
+from hydra_assets.markets.model import SourceBinding, Strict
 
 DEFAULT_SIM_MARKETS = ("SIM_HE", "SIM_ZO", "SIM_LE", "SIM_DC")
 
@@ -34,6 +34,8 @@ class HomeConfig(Strict):
     """Seed of the embedded market; of no meaning in a real home."""
     data: str | None = None
     """Folder of the vendor files in a real home; relative paths are relative to the home."""
+    bindings: dict[str, tuple[SourceBinding, ...]] = {}
+    """Per market, the sources of its datasets in order of preference; a market's own file may name them too."""
     webhook_url: str | None = None
     """Where alerts are posted besides the table and the log."""
 

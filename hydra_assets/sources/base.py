@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
-from hydra_assets.markets.model import MarketSpec
+from hydra_assets.home import HomeConfig
+from hydra_assets.markets.model import MarketSpec, SourceBinding
 from hydra_assets.markets.sessions import SessionCalendar
 
 
@@ -105,6 +107,17 @@ class FetchRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """What a source is built from: where the home and its vendor files are, and what each market asks of it."""
+
+    home_path: Path
+    home: HomeConfig
+    data_root: Path
+    bindings: Mapping[str, tuple[SourceBinding, ...]]
+    """Per market symbol, the bindings that name this source."""
+
+
+@dataclass(frozen=True, slots=True)
 class ParseContext:
     """What a parser may know besides the bytes: the configured markets and their calendars."""
 
@@ -127,8 +140,8 @@ class ParseResult:
     """Canonical rows and rejects of one payload.
 
     ``rows`` has the dataset's columns (see ``hydra_assets.columns``) without ``session``, ``ingested_at``,
-    ``source`` and ``payload_sha256``, which the ingest adds, and with ``source_row`` (0-based, the payload row it came from;
-    one payload row may give several canonical rows). ``total_rows`` counts the payload's data rows.
+    ``source`` and ``payload_sha256``, which the ingest adds, and with ``source_row`` (0-based, the payload row it
+    came from; one payload row may give several canonical rows). ``total_rows`` counts the payload's data rows.
     """
 
     rows: pl.DataFrame
@@ -163,7 +176,10 @@ class SourceHealth:
 
 
 class Source(Protocol):
-    """A vendor behind two verbs. Implementations keep no state but their configuration."""
+    """A vendor behind two verbs. Implementations keep no state but their configuration.
+
+    Each is built as ``SomeSource(settings: SourceSettings)``.
+    """
 
     name: str
     known_at_rules: Mapping[Dataset, str]
