@@ -92,9 +92,7 @@ COLUMNS: dict[str, Column] = {
     "report_date": Column(DATE, "date", "As-of date of the CFTC report, usually a Tuesday."),
     "cftc_code": Column(STR, "code", "CFTC contract market code."),
     "family": Column(STR, "code", "Report family.", allowed=("legacy", "disaggregated")),
-    "scope": Column(
-        STR, "code", "Futures only, or with options.", allowed=("futures_only", "combined")
-    ),
+    "scope": Column(STR, "code", "Futures only, or with options.", allowed=("futures_only", "combined")),
     "category": Column(
         STR,
         "code",
@@ -113,11 +111,46 @@ COLUMNS: dict[str, Column] = {
     "long_contracts": Column(F64, "contracts", "Long positions of the category.", minimum=0),
     "short_contracts": Column(F64, "contracts", "Short positions of the category.", minimum=0),
     "spread_contracts": Column(F64, "contracts", "Spreading positions of the category.", minimum=0),
-    "traders_long": Column(
-        F64, "traders", "Traders long; missing where suppressed (fewer than four).", minimum=0
-    ),
+    "traders_long": Column(F64, "traders", "Traders long; missing where suppressed (fewer than four).", minimum=0),
     "traders_short": Column(F64, "traders", "Traders short; missing where suppressed.", minimum=0),
     "traders_spread": Column(F64, "traders", "Traders spreading; missing where suppressed.", minimum=0),
+    # --- curated: futures curve ---------------------------------------------------------------------------
+    "last_trade": Column(DATE, "exchange trading date", "Last trading date of the future by its rulebook rule."),
+    "first_notice": Column(DATE, "date", "First notice day where delivery is physical."),
+    "settle_age_sessions": Column(
+        I64, "sessions", "Sessions since the settle was made; 0 is this session's.", minimum=0
+    ),
+    "days_to_last_trade": Column(I64, "days", "Calendar days from the session to last trade.", minimum=0),
+    "role": Column(
+        STR, "code", "Place of the contract in the roll schedule.", allowed=("front", "next", "deferred", "expiring")
+    ),
+    "carry": Column(F64, "log a year", "ln(front / next) over the months between them; on the front row only."),
+    "slope": Column(F64, "log a year", "Least-squares slope of ln settle against years to last trade; front row only."),
+    "held_contract": Column(STR, "ROOT-YYYY-MM", "Contract that held_return was earned in: last session's front."),
+    "held_return": Column(
+        F64, "fraction", "Settle over last session's settle of the same contract, minus one; front row only."
+    ),
+    # --- curated: positions -------------------------------------------------------------------------------
+    "coverage": Column(
+        STR,
+        "code",
+        "State of the report for the market at the cutoff.",
+        allowed=("published", "late", "not_published", "no_code"),
+    ),
+    "report_known_at": Column(UTC_US, "UTC instant", "When the row's report became known."),
+    "report_age_days": Column(I64, "days", "Calendar days from report_date to the session.", minimum=0),
+    "missing_weeks": Column(I64, "weeks", "Report weeks without this market just before report_date.", minimum=0),
+    "net_contracts": Column(F64, "contracts", "Long minus short."),
+    "net_share": Column(F64, "fraction", "Net over open interest.", minimum=-1, maximum=1),
+    "net_change_1w": Column(F64, "contracts", "Net minus the previous week's, by us; missing across a gap."),
+    # --- curated: option quotes ---------------------------------------------------------------------------
+    "underlying_settle": Column(F64, "price unit", "Settle of the underlying future as known at the cutoff."),
+    "underlying_age_sessions": Column(I64, "sessions", "Age of underlying_settle.", minimum=0),
+    "days_to_expiry": Column(I64, "days", "Calendar days from the session to expiry.", minimum=0),
+    "year_fraction": Column(F64, "years", "ACT/365 from the cutoff to the end of the expiry date.", minimum=0),
+    "quote_age_hours": Column(F64, "hours", "From the quote's instant to the cutoff.", minimum=0),
+    "exercise": Column(STR, "code", "Exercise style.", allowed=("american", "european")),
+    "margin_style": Column(STR, "code", "Premium style.", allowed=("premium_upfront", "futures_style")),
     # --- text ---------------------------------------------------------------------------------------------
     "headline_id": Column(STR, "hex", "Digest of the normalised title and publisher: the key of a headline."),
     "title": Column(STR, "text", "Headline as delivered."),
@@ -290,5 +323,103 @@ RAW_HEADLINES = register(
         key=("market", "headline_id"),
         required=("market", "session", "headline_id", "title", *PROVENANCE),
         staleness_days=10,
+    )
+)
+
+FUTURES_CURVE = register(
+    DatasetSpec(
+        name="futures_curve",
+        description="Listed contracts of a session with settle and activity as known at its cutoff, roll and carry.",
+        layer=Layer.DERIVED,
+        partitioned_by=PartitionedBy.MARKET_SESSION,
+        columns=(
+            "market",
+            "session",
+            "contract",
+            "contract_month",
+            "last_trade",
+            "first_notice",
+            "days_to_last_trade",
+            "role",
+            "settle",
+            "settle_age_sessions",
+            "volume",
+            "open_interest",
+            "carry",
+            "slope",
+            "held_contract",
+            "held_return",
+        ),
+        key=("market", "session", "contract"),
+        required=("market", "session", "contract", "contract_month", "last_trade", "role"),
+    )
+)
+
+COT_POSITIONS = register(
+    DatasetSpec(
+        name="cot_positions",
+        description="Newest CFTC report known at a session's cutoff, per category, with its coverage state.",
+        layer=Layer.DERIVED,
+        partitioned_by=PartitionedBy.MARKET_SESSION,
+        columns=(
+            "market",
+            "session",
+            "family",
+            "scope",
+            "category",
+            "coverage",
+            "report_date",
+            "report_known_at",
+            "report_age_days",
+            "missing_weeks",
+            "open_interest",
+            "long_contracts",
+            "short_contracts",
+            "spread_contracts",
+            "net_contracts",
+            "net_share",
+            "net_change_1w",
+            "traders_long",
+            "traders_short",
+            "traders_spread",
+        ),
+        key=("market", "session", "family", "scope", "category"),
+        required=("market", "session", "family", "scope", "category", "coverage"),
+    )
+)
+
+OPTION_QUOTES = register(
+    DatasetSpec(
+        name="option_quotes",
+        description="The session's option chain joined to its underlying's settle, expiry and day count.",
+        layer=Layer.DERIVED,
+        partitioned_by=PartitionedBy.MARKET_SESSION,
+        columns=(
+            "market",
+            "session",
+            "option",
+            "underlying_contract",
+            "expiry",
+            "strike",
+            "right",
+            "bid",
+            "ask",
+            "bid_size",
+            "ask_size",
+            "settle",
+            "vendor_iv",
+            "volume",
+            "open_interest",
+            "underlying_price",
+            "underlying_settle",
+            "underlying_age_sessions",
+            "days_to_expiry",
+            "year_fraction",
+            "quote_age_hours",
+            "exercise",
+            "margin_style",
+        ),
+        key=("market", "session", "option"),
+        required=("market", "session", "option", "expiry", "strike", "right", "days_to_expiry", "year_fraction"),
     )
 )

@@ -34,7 +34,7 @@ class HomeConfig(Strict):
     """Seed of the embedded market; of no meaning in a real home."""
     data: str | None = None
     """Folder of the vendor files in a real home; relative paths are relative to the home."""
-    bindings: dict[str, tuple[SourceBinding, ...]] = {}
+    bindings: dict[str, tuple[SourceBinding, ...]] = Field(default_factory=dict)
     """Per market, the sources of its datasets in order of preference; a market's own file may name them too."""
     webhook_url: str | None = None
     """Where alerts are posted besides the table and the log."""
