@@ -39,6 +39,7 @@ class PartitionedBy(StrEnum):
 
     MARKET_SESSION = "market_session"
     REPORT_WEEK = "report_week"
+    NONE = "none"
 
 
 F64, I64, STR, DATE, BOOL = pl.Float64(), pl.Int64(), pl.String(), pl.Date(), pl.Boolean()
@@ -117,9 +118,7 @@ COLUMNS: dict[str, Column] = {
     # --- curated: futures curve ---------------------------------------------------------------------------
     "last_trade": Column(DATE, "exchange trading date", "Last trading date of the future by its rulebook rule."),
     "first_notice": Column(DATE, "date", "First notice day where delivery is physical."),
-    "settle_age_sessions": Column(
-        I64, "sessions", "Sessions since the settle was made; 0 is this session's.", minimum=0
-    ),
+    "settle_age_sessions": Column(I64, "sessions", "Age of the settle; 0 is this session's.", minimum=0),
     "days_to_last_trade": Column(I64, "days", "Calendar days from the session to last trade.", minimum=0),
     "role": Column(
         STR, "code", "Place of the contract in the roll schedule.", allowed=("front", "next", "deferred", "expiring")
@@ -153,6 +152,12 @@ COLUMNS: dict[str, Column] = {
     "margin_style": Column(STR, "code", "Premium style.", allowed=("premium_upfront", "futures_style")),
     # --- text ---------------------------------------------------------------------------------------------
     "headline_id": Column(STR, "hex", "Digest of the normalised title and publisher: the key of a headline."),
+    "payload_name": Column(STR, "name", "Name of the delivery, as the vendor or the file system gave it."),
+    "dataset": Column(STR, "name", "Dataset that the row was meant for."),
+    "reason": Column(STR, "code", "Stable reason code."),
+    "detail": Column(STR, "text", "What is wrong, in a sentence."),
+    "raw": Column(STR, "text", "The row as delivered."),
+    "quarantined_on": Column(DATE, "date", "Date on which the row was set apart."),
     "title": Column(STR, "text", "Headline as delivered."),
     "publisher": Column(STR, "name", "Feed or publication."),
     "url": Column(STR, "URL", "Link as delivered; never followed."),
@@ -323,6 +328,30 @@ RAW_HEADLINES = register(
         key=("market", "headline_id"),
         required=("market", "session", "headline_id", "title", *PROVENANCE),
         staleness_days=10,
+    )
+)
+
+QUARANTINE = register(
+    DatasetSpec(
+        name="quarantine",
+        description="Every row that a parser or the validation refused, with the reason and the row as delivered.",
+        layer=Layer.RAW,
+        partitioned_by=PartitionedBy.NONE,
+        columns=(
+            "market",
+            "dataset",
+            "source",
+            "payload_sha256",
+            "payload_name",
+            "source_row",
+            "reason",
+            "detail",
+            "raw",
+            "quarantined_on",
+        ),
+        key=("dataset", "payload_sha256", "source_row", "reason", "detail"),
+        required=("market", "dataset", "source", "payload_sha256", "source_row", "reason"),
+        partition_column="quarantined_on",
     )
 )
 

@@ -1,0 +1,331 @@
+"""Ingest: vendor bytes in, raw rows and quarantine out, every row of every delivery accounted for.
+
+The order makes a killed run harmless. Bytes are archived first; rows go into the lake in one commit per dataset;
+the delivery is written to the ledger last. A run that dies between two steps is simply run again: rows that are
+in the lake already are recognised by key and value.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Protocol
+
+import polars as pl
+
+from hydra_assets.columns import DATASETS, QUARANTINE, DatasetSpec, PartitionedBy
+from hydra_assets.lake.archive import Archive
+from hydra_assets.lake.tables import Lake
+from hydra_assets.lake.validate import RowFault, faults
+from hydra_assets.lake.versions import classify
+from hydra_assets.markets.sessions import WEEKDAYS
+from hydra_assets.sources.base import (
+    Disposition,
+    FetchRequest,
+    ParseContext,
+    ParseError,
+    ParseResult,
+    Payload,
+    PayloadState,
+    Source,
+    SourceError,
+)
+
+PARSER_VERSION = "1"
+"""Raised when a parser reads the same bytes differently, so that known payloads are read again."""
+
+NO_MARKET = "NONE"
+"""Market of a quarantined row whose market is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery in the ledger: what came, in which named state it ended, and what became of its rows.
+
+    ``loaded + superseded + quarantined + set_aside == total_rows``: each payload row counts once, by the best that
+    happened to it.
+    """
+
+    dataset: str
+    source: str
+    name: str
+    sha256: str
+    size: int
+    fetched_at: datetime
+    available_at: datetime | None
+    state: PayloadState
+    reason: str = ""
+    detail: str = ""
+    context: str = ""
+    total_rows: int = 0
+    loaded: int = 0
+    superseded: int = 0
+    quarantined: int = 0
+    set_aside: int = 0
+    set_aside_reasons: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class PayloadLedger(Protocol):
+    """Where deliveries are recorded."""
+
+    def parsed(self, dataset: str, context: str) -> Mapping[str, datetime | None]:
+        """Digests of the payloads already parsed in this context, with the time at which they were public."""
+        ...
+
+    def record(self, deliveries: Sequence[Delivery], run_id: str) -> None:
+        """Add deliveries."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What one ingest did."""
+
+    deliveries: tuple[Delivery, ...]
+    rows_appended: int
+
+    @property
+    def failures(self) -> tuple[Delivery, ...]:
+        """Deliveries that could not be read at all."""
+        bad = {PayloadState.UNREADABLE, PayloadState.UNREACHABLE, PayloadState.EMPTY}
+        return tuple(d for d in self.deliveries if d.state in bad)
+
+
+@dataclass
+class Ingest:
+    """One ingest of one dataset: sources in, lake, archive and ledger out."""
+
+    lake: Lake
+    archive: Archive
+    ledger: PayloadLedger
+    context: ParseContext
+    history_start: date
+    run_id: str
+
+    def run(self, sources: Iterable[Source], request: FetchRequest) -> IngestReport:
+        """Fetch, archive, parse, validate and append; a vendor's failure is a recorded state, not an exception."""
+        dataset = request.dataset
+        spec = DATASETS[dataset]
+        context = self.context_digest()
+        parsed = dict(self.ledger.parsed(dataset, context))
+        batch = _Batch(self.lake, spec, [m.symbol for m in request.markets], parsed)
+        deliveries: list[Delivery] = []
+        for source in sources:
+            try:
+                for payload in source.fetch(request):
+                    delivery = self._take(source, payload, batch, request.now)
+                    deliveries.append(delivery)
+                    if delivery.state is PayloadState.PARSED:
+                        parsed[delivery.sha256] = payload.available_at
+            except SourceError as error:
+                deliveries.append(_failed_fetch(source, request, error))
+        rows, quarantine = batch.frames()
+        self.lake.append(dataset, rows)
+        self._quarantine(quarantine)
+        self.ledger.record([replace(d, context=context) for d in deliveries], self.run_id)
+        return IngestReport(tuple(deliveries), rows.height)
+
+    def context_digest(self) -> str:
+        """Digest of what parsing depends on besides the bytes: with a new market, known payloads are read again."""
+        facts = [PARSER_VERSION, self.history_start.isoformat()]
+        facts += [spec.model_dump_json() for _, spec in sorted(self.context.markets.items())]
+        return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+    def _take(self, source: Source, payload: Payload, batch: "_Batch", now: datetime) -> Delivery:
+        sha256 = payload.sha256
+        self.archive.store(sha256, payload.content)
+        base = Delivery(
+            dataset=payload.dataset,
+            source=payload.source,
+            name=payload.name,
+            sha256=sha256,
+            size=len(payload.content),
+            fetched_at=payload.fetched_at,
+            available_at=payload.available_at,
+            state=PayloadState.PARSED,
+        )
+        if not payload.content:
+            return replace(base, state=PayloadState.EMPTY, reason="zero_length", detail="the vendor delivered no byte")
+        if sha256 in batch.parsed:
+            return replace(
+                base,
+                state=PayloadState.UNCHANGED,
+                reason="delivered_before",
+                detail="byte for byte a payload parsed before",
+            )
+        try:
+            result = source.parse(payload, self.context)
+        except ParseError as error:
+            return replace(base, state=error.state, reason=error.reason, detail=error.detail)
+        if result.total_rows == 0:
+            return replace(base, state=PayloadState.EMPTY, reason="no_rows", detail="a header and no row")
+        lost = result.unaccounted()
+        if lost:
+            # A defect of the parser, not of the data: stop before anything is written.
+            msg = f"{payload.source} {payload.name}: parser lost rows {lost[:5]} of {result.total_rows}"
+            raise RuntimeError(msg)
+        rows = self._rows(payload, sha256, result, batch.spec, now)
+        return batch.take(base, payload, rows, result)
+
+    def _rows(
+        self, payload: Payload, sha256: str, result: ParseResult, spec: DatasetSpec, now: datetime
+    ) -> pl.DataFrame:
+        stamped = result.rows.with_columns(
+            pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("ingested_at"),
+            pl.lit(payload.source).alias("source"),
+            pl.lit(sha256).alias("payload_sha256"),
+        )
+        absent = [pl.lit(None, dtype=t).alias(c) for c, t in spec.schema.items() if c not in stamped.columns]
+        typed = stamped.with_columns(absent).select(pl.col(c).cast(t) for c, t in spec.schema.items())
+        if spec.partitioned_by is PartitionedBy.REPORT_WEEK:
+            monday = pl.col("report_date") - pl.duration(days=pl.col("report_date").dt.weekday() - 1)
+            return faults(typed.with_columns(monday.cast(pl.Date).alias("report_week")), spec, now)
+        parts = []
+        for (market,), part in typed.group_by(["market"], maintain_order=True):
+            calendar = self.context.calendars[str(market)]
+            first = (
+                calendar.next_session(self.history_start)
+                if not calendar.is_session(self.history_start)
+                else self.history_start
+            )
+            session = pl.max_horizontal(calendar.session_for(part["known_at"]), pl.lit(first))
+            # Where every weekday is decided but trading never stops, a weekend's quote is no fault.
+            always_open = self.context.markets[str(market)].calendar == WEEKDAYS
+            placed = part.with_columns(session.alias("session"))
+            parts.append(faults(placed, spec, now, None if always_open else calendar))
+        return pl.concat(parts) if parts else faults(typed, spec, now)
+
+    def _quarantine(self, rows: pl.DataFrame) -> None:
+        if rows.is_empty():
+            return
+        known = self.lake.read(QUARANTINE.name, columns=list(QUARANTINE.key))
+        fresh = rows.join(known, on=list(QUARANTINE.key), how="anti", nulls_equal=True)
+        self.lake.append(QUARANTINE.name, fresh)
+
+
+class _Batch:
+    """Rows accepted so far in one ingest, and what the lake holds already."""
+
+    def __init__(self, lake: Lake, spec: DatasetSpec, markets: list[str], parsed: dict[str, datetime | None]) -> None:
+        self.spec = spec
+        self.parsed = parsed
+        held = lake.read(spec.name, markets=markets)
+        published = pl.DataFrame(
+            {"payload_sha256": list(parsed), "available_at": list(parsed.values())},
+            schema={"payload_sha256": pl.String(), "available_at": pl.Datetime("us", "UTC")},
+        )
+        self.known = [held.join(published, on="payload_sha256", how="left", maintain_order="left")]
+        self.accepted: list[pl.DataFrame] = []
+        self.refused: list[pl.DataFrame] = []
+
+    def take(self, base: Delivery, payload: Payload, rows: pl.DataFrame, result: ParseResult) -> Delivery:
+        good = rows.filter(pl.col("fault").is_null()).drop("fault", "fault_detail")
+        bad = rows.filter(pl.col("fault").is_not_null())
+        transport = pl.Series([payload.available_at or payload.fetched_at], dtype=pl.Datetime("us", "UTC"))
+        transport = transport.new_from_index(0, good.height)
+        judged = classify(self._overlapping(good), good, self.spec, transport)
+        for standing, fault, text in (
+            ("older", RowFault.OLDER_VINTAGE, "a vintage that was public later is loaded already"),
+            ("conflict", RowFault.CONFLICTING_DUPLICATE, "another row of this payload gives the key other values"),
+        ):
+            refused = judged.filter(pl.col("standing") == standing).drop("standing")
+            bad = pl.concat(
+                [bad, refused.with_columns(pl.lit(str(fault)).alias("fault"), pl.lit(text).alias("fault_detail"))]
+            )
+        fresh = judged.filter(pl.col("standing").is_in(["new", "restated"])).drop("standing")
+        same = judged.filter(pl.col("standing") == "same")
+        self.accepted.append(fresh)
+        self.known.append(
+            fresh.with_columns(pl.lit(payload.available_at).cast(pl.Datetime("us", "UTC")).alias("available_at"))
+        )
+        self.refused.append(_quarantine_rows(base, bad, result.rejects))
+        # A run that died after the commit left this payload's rows in the lake: they are loaded, not superseded.
+        loaded_before = same.join(
+            self._overlapping(same).filter(pl.col("payload_sha256") == base.sha256),
+            on=[*self.spec.key, "source", "source_row"],
+            how="semi",
+            nulls_equal=True,
+        )
+        return _counted(base, result, [fresh, loaded_before], same, bad)
+
+    def _overlapping(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if rows.is_empty():
+            return self.known[0].clear()
+        lo, hi = rows["event_time"].min(), rows["event_time"].max()
+        return pl.concat([part.filter(pl.col("event_time").is_between(lo, hi)) for part in self.known])
+
+    def frames(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        rows = pl.concat(self.accepted) if self.accepted else pl.DataFrame(schema=self.spec.schema)
+        refused = pl.concat(self.refused) if self.refused else pl.DataFrame(schema=QUARANTINE.schema)
+        return rows, refused.unique(list(QUARANTINE.key), keep="first", maintain_order=True)
+
+
+def _counted(
+    base: Delivery, result: ParseResult, loaded: list[pl.DataFrame], same: pl.DataFrame, bad: pl.DataFrame
+) -> Delivery:
+    taken: set[int] = set()
+
+    def count(rows: Iterable[int]) -> int:
+        fresh = set(rows) - taken
+        taken.update(fresh)
+        return len(fresh)
+
+    rejects = result.rejects
+    quarantined = rejects.filter(pl.col("disposition") == str(Disposition.QUARANTINED))
+    aside = rejects.filter(pl.col("disposition") == str(Disposition.SET_ASIDE))
+    n_loaded = count(row for frame in loaded for row in frame["source_row"].to_list())
+    n_quarantined = count([*bad["source_row"].to_list(), *quarantined["source_row"].to_list()])
+    n_superseded = count(same["source_row"].to_list())
+    reasons = aside.filter(~pl.col("source_row").is_in(list(taken))).unique("source_row", keep="first")
+    n_aside = count(aside["source_row"].to_list())
+    return replace(
+        base,
+        total_rows=result.total_rows,
+        loaded=n_loaded,
+        superseded=n_superseded,
+        quarantined=n_quarantined,
+        set_aside=n_aside,
+        set_aside_reasons=dict(reasons["reason"].value_counts().iter_rows()),
+        notes=result.notes,
+    )
+
+
+def _quarantine_rows(base: Delivery, bad: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
+    parsed = bad.select(
+        "market",
+        "source_row",
+        pl.col("fault").alias("reason"),
+        pl.col("fault_detail").alias("detail"),
+        pl.struct(pl.exclude("fault", "fault_detail", "ingested_at")).struct.json_encode().alias("raw"),
+    )
+    refused = rejects.filter(pl.col("disposition") == str(Disposition.QUARANTINED)).select(
+        pl.lit(NO_MARKET).alias("market"), "source_row", "reason", "detail", "raw"
+    )
+    return (
+        pl.concat([parsed, refused])
+        .with_columns(
+            pl.col("market").fill_null(NO_MARKET),
+            pl.lit(base.dataset).alias("dataset"),
+            pl.lit(base.source).alias("source"),
+            pl.lit(base.sha256).alias("payload_sha256"),
+            pl.lit(base.name).alias("payload_name"),
+            pl.lit(base.fetched_at.astimezone(UTC).date()).alias("quarantined_on"),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in QUARANTINE.schema.items())
+    )
+
+
+def _failed_fetch(source: Source, request: FetchRequest, error: SourceError) -> Delivery:
+    return Delivery(
+        dataset=request.dataset,
+        source=source.name,
+        name="fetch",
+        sha256="",
+        size=0,
+        fetched_at=request.now,
+        available_at=None,
+        state=error.state,
+        reason=error.reason,
+        detail=error.detail,
+    )
