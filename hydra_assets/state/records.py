@@ -1,0 +1,146 @@
+"""The rows of the state database as typed records; no database here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class AlertLevel(StrEnum):
+    """How much an alert matters."""
+
+    INFO = "INFO"
+    WARNING = "WARNING"
+    CRITICAL = "CRITICAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something a person should know. ``code`` is stable; ``message`` is one sentence for a reader.
+
+    Alerts with the same ``dedupe_key`` are one alert until it is acknowledged: later ones only count up. Without
+    a key the code, market, session and dataset make one.
+    """
+
+    level: AlertLevel
+    code: str
+    message: str
+    market: str | None = None
+    session: date | None = None
+    dataset: str | None = None
+    run_id: str | None = None
+    dedupe_key: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The key under which repetitions are one alert."""
+        if self.dedupe_key is not None:
+            return self.dedupe_key
+        session = self.session.isoformat() if self.session else ""
+        return "|".join((self.code, self.dataset or "", self.market or "", session))
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadRecord:
+    """What became of one delivery of a vendor: its named end state and where each of its rows went.
+
+    ``sha256`` is empty where nothing was delivered (unreachable, nothing new). Counts are payload rows:
+    ``rows_total`` = loaded + superseded + quarantined + set aside. ``reasons`` counts rejected rows by
+    (disposition, reason code).
+    """
+
+    dataset: str
+    source: str
+    name: str
+    sha256: str
+    size_bytes: int
+    fetched_at: datetime
+    state: str
+    available_at: datetime | None = None
+    reason: str = ""
+    detail: str = ""
+    rows_total: int = 0
+    rows_loaded: int = 0
+    rows_superseded: int = 0
+    rows_quarantined: int = 0
+    rows_set_aside: int = 0
+    notes: tuple[str, ...] = ()
+    reasons: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One change of a group's champion. ``previous_version`` is None for the first champion of a group."""
+
+    model_group: str
+    version: int
+    model_uri: str
+    sha256: str
+    recipe_sha256: str
+    previous_version: int | None
+    reason: str
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One experiment's candidate as judged against the champion of its time."""
+
+    experiment_id: str
+    model_group: str
+    champion_version: int | None
+    metrics: Mapping[str, float]
+    verdict: str
+    """Reason code of the verdict."""
+    run_id: str = ""
+
+
+class Side(StrEnum):
+    """Direction of an order."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands."""
+
+    CREATED = "created"
+    SUBMITTED = "submitted"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """A limit order. ``order_ref`` is its idempotency key: a second order of that name is the same order."""
+
+    order_ref: str
+    market: str
+    contract: str
+    side: Side
+    quantity: int
+    """Contracts, positive."""
+    session: date
+    limit_price: float
+    """In the market's price unit."""
+    status: OrderStatus = OrderStatus.CREATED
+    reason: str = ""
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FillRecord:
+    """An execution of (part of) an order. ``exec_id`` is the broker's own name for it, unique for ever."""
+
+    exec_id: str
+    order_ref: str
+    quantity: int
+    """Contracts, positive; the side is the order's."""
+    price: float
+    fee: float
+    """In the market's currency, for the whole fill."""
+    filled_at: datetime

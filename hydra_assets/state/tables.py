@@ -1,0 +1,197 @@
+"""SQLAlchemy Core tables of the schema ``hydra``; the migrations create them, a test keeps the two equal."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+SCHEMA = "hydra"
+metadata = sa.MetaData(schema=SCHEMA)
+
+_INSTANT = sa.DateTime(timezone=True)
+
+
+def _instant_now(name: str) -> sa.Column[datetime]:
+    return sa.Column(name, _INSTANT, nullable=False, server_default=sa.func.clock_timestamp())
+
+
+def _serial() -> sa.Column[int]:
+    return sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True)
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+partition_content = sa.Table(
+    "partition_content",
+    metadata,
+    _serial(),
+    sa.Column("dataset", sa.Text, nullable=False),
+    sa.Column("market", sa.Text, nullable=False),
+    sa.Column("session", sa.Date, nullable=False, comment="the partition's date; report_week where that partitions"),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("row_count", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False, comment="digest of the partition's rows"),
+    sa.Column("reason", sa.Text, comment="why an empty partition is empty"),
+    sa.Column("code_version", sa.Text, nullable=False),
+    sa.Column("delta_version", sa.BigInteger),
+    _instant_now("written_at"),
+    comment="Append-only: what every materialisation wrote; partition_content_latest has the newest of each.",
+)
+sa.Index(
+    "ix_partition_content_partition",
+    partition_content.c.dataset,
+    partition_content.c.market,
+    partition_content.c.session,
+    partition_content.c.id.desc(),
+)
+
+partition_content_latest = sa.table(
+    "partition_content_latest",
+    *(sa.column(column.name, column.type) for column in partition_content.columns),
+    schema=SCHEMA,
+)
+"""The view on the newest row of each (dataset, market, session)."""
+
+payloads = sa.Table(
+    "payloads",
+    metadata,
+    _serial(),
+    sa.Column("dataset", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    _text("sha256"),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("fetched_at", _INSTANT, nullable=False),
+    sa.Column("last_received_at", _INSTANT, nullable=False),
+    sa.Column("received_count", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("available_at", _INSTANT),
+    sa.Column("state", sa.Text, nullable=False),
+    _text("reason"),
+    _text("detail"),
+    sa.Column("rows_total", sa.BigInteger, nullable=False),
+    sa.Column("rows_loaded", sa.BigInteger, nullable=False),
+    sa.Column("rows_superseded", sa.BigInteger, nullable=False),
+    sa.Column("rows_quarantined", sa.BigInteger, nullable=False),
+    sa.Column("rows_set_aside", sa.BigInteger, nullable=False),
+    sa.Column("notes", JSONB, nullable=False, server_default="[]"),
+    _text("run_id"),
+    sa.UniqueConstraint("dataset", "source", "name", "sha256", "state", "reason", name="uq_payloads_delivery"),
+    comment="Every delivery of a vendor with its end state; the same delivery again only counts up.",
+)
+
+payload_reasons = sa.Table(
+    "payload_reasons",
+    metadata,
+    sa.Column(
+        "payload_id",
+        sa.BigInteger,
+        sa.ForeignKey(payloads.c.id, ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("disposition", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, primary_key=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    comment="Rejected rows of a payload by disposition and reason code.",
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    _serial(),
+    _instant_now("at"),
+    _instant_now("last_at"),
+    sa.Column("repeats", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("market", sa.Text),
+    sa.Column("session", sa.Date),
+    sa.Column("dataset", sa.Text),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text),
+    sa.Column("acknowledged_at", _INSTANT),
+    sa.Column("dedupe_key", sa.Text, nullable=False),
+    sa.CheckConstraint("level IN ('INFO', 'WARNING', 'CRITICAL')", name="ck_alerts_level"),
+)
+sa.Index(
+    "uq_alerts_open",
+    alerts.c.dedupe_key,
+    unique=True,
+    postgresql_where=alerts.c.acknowledged_at.is_(None),
+)
+
+system_state = sa.Table(
+    "system_state",
+    metadata,
+    _serial(),
+    _instant_now("at"),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("previous", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.CheckConstraint("state IN ('RUNNING', 'DEGRADED', 'HALTED', 'LOCKDOWN')", name="ck_system_state_state"),
+    comment="Append-only history; the newest row is the system's state.",
+)
+
+promotions = sa.Table(
+    "promotions",
+    metadata,
+    _serial(),
+    _instant_now("at"),
+    sa.Column("model_group", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("model_uri", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("recipe_sha256", sa.Text, nullable=False),
+    sa.Column("previous_version", sa.Integer),
+    sa.Column("reason", sa.Text, nullable=False),
+    _text("run_id"),
+    comment="Append-only; the newest row of a group is its champion, the registry's alias follows it.",
+)
+sa.Index("ix_promotions_group", promotions.c.model_group, promotions.c.id.desc())
+
+candidates = sa.Table(
+    "candidates",
+    metadata,
+    sa.Column("experiment_id", sa.Text, primary_key=True),
+    _instant_now("at"),
+    sa.Column("model_group", sa.Text, nullable=False),
+    sa.Column("champion_version", sa.Integer),
+    sa.Column("metrics", JSONB, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    _text("run_id"),
+)
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    sa.Column("order_ref", sa.Text, primary_key=True, comment="idempotency key"),
+    _instant_now("created_at"),
+    _instant_now("updated_at"),
+    sa.Column("market", sa.Text, nullable=False),
+    sa.Column("contract", sa.Text, nullable=False),
+    sa.Column("side", sa.Text, nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("session", sa.Date, nullable=False),
+    sa.Column("limit_price", sa.Double, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    _text("reason"),
+    _text("run_id"),
+    sa.CheckConstraint("side IN ('BUY', 'SELL')", name="ck_orders_side"),
+    sa.CheckConstraint("quantity > 0", name="ck_orders_quantity"),
+)
+
+fills = sa.Table(
+    "fills",
+    metadata,
+    sa.Column("exec_id", sa.Text, primary_key=True, comment="the broker's name of the execution"),
+    sa.Column("order_ref", sa.Text, sa.ForeignKey(orders.c.order_ref), nullable=False, index=True),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("price", sa.Double, nullable=False),
+    sa.Column("fee", sa.Double, nullable=False),
+    sa.Column("filled_at", _INSTANT, nullable=False),
+    sa.CheckConstraint("quantity > 0", name="ck_fills_quantity"),
+)
