@@ -1,0 +1,1 @@
+"""What has to stand before anything runs: the database, its schemas, the environment, the Dagster instance."""
