@@ -210,10 +210,11 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A header read: its dialect, the position of every field present, and the columns nobody knows."""
+    """A header read: its dialect, position and spelling of every field present, and the columns nobody knows."""
 
     dialect: Dialect
     positions: Mapping[str, int]
+    spelling: Mapping[str, str]
     unknown: tuple[str, ...]
 
 
@@ -226,18 +227,18 @@ def detect(header: Sequence[str]) -> Layout:
         raise ParseError("unknown_layout", detail)
     dialect = fitting[0]
     first = {name: i for i, name in reversed(list(enumerate(names)))}
-    positions: dict[str, int] = {}
+    spelling: dict[str, str] = {}
     missing: list[str] = []
     for field, spellings in dialect.fields.items():
-        at = next((first[s] for s in spellings if s in first), None)
-        if at is not None:
-            positions[field] = at
+        found = next((s for s in spellings if s in first), None)
+        if found is not None:
+            spelling[field] = found
         elif field not in dialect.optional:
             missing.append(spellings[0])
     if missing:
         raise ParseError("missing_column", f"{dialect.name}: {', '.join(missing)}")
     unknown = tuple(sorted({n for n in names if not dialect.known.fullmatch(n)}))
-    return Layout(dialect, positions, unknown)
+    return Layout(dialect, {field: first[name] for field, name in spelling.items()}, spelling, unknown)
 
 
 _NAMED_SCOPE = (
