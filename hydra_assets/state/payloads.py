@@ -1,7 +1,8 @@
 """Deliveries of vendors: what came, in which state it ended, and where each of its rows went."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -9,10 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 from hydra_assets.state.records import PayloadRecord
 from hydra_assets.state.tables import payload_reasons, payloads
 
+_Key = tuple[str, str, str, str, str, str]
+_KEY = ("dataset", "source", "name", "sha256", "state", "reason")
 _OUTCOME = (
     "size_bytes",
     "available_at",
     "detail",
+    "context",
     "rows_total",
     "rows_loaded",
     "rows_superseded",
@@ -29,38 +33,51 @@ def record_payload(engine: sa.Engine, record: PayloadRecord) -> None:
 
 
 def record_payloads(engine: sa.Engine, records: Sequence[PayloadRecord]) -> None:
-    """Record deliveries in one transaction."""
+    """Record deliveries in one transaction, in a few statements however many they are."""
+    newest: dict[_Key, PayloadRecord] = {_key(record): record for record in records}
+    if not newest:
+        return
+    counts = Counter(_key(record) for record in records)
+    rows = [_row(record, counts[key]) for key, record in newest.items()]
+    statement = insert(payloads)
+    upsert = statement.on_conflict_do_update(
+        constraint="uq_payloads_delivery",
+        set_={
+            **{name: statement.excluded[name] for name in _OUTCOME},
+            "received_count": payloads.c.received_count + statement.excluded.received_count,
+            "last_received_at": statement.excluded.last_received_at,
+        },
+    ).returning(payloads.c.id, *(payloads.c[name] for name in _KEY))
     with engine.begin() as connection:
-        for record in records:
-            values = asdict(record)
-            values["notes"] = list(record.notes)
-            reasons = values.pop("reasons")
-            statement = insert(payloads).values(**values, last_received_at=record.fetched_at)
-            payload_id = connection.execute(
-                statement.on_conflict_do_update(
-                    constraint="uq_payloads_delivery",
-                    set_={
-                        **{name: statement.excluded[name] for name in _OUTCOME},
-                        "received_count": payloads.c.received_count + 1,
-                        "last_received_at": statement.excluded.last_received_at,
-                    },
-                ).returning(payloads.c.id)
-            ).scalar_one()
-            connection.execute(sa.delete(payload_reasons).where(payload_reasons.c.payload_id == payload_id))
-            if reasons:
-                connection.execute(
-                    sa.insert(payload_reasons),
-                    [
-                        {"payload_id": payload_id, "disposition": disposition, "reason": reason, "rows": rows}
-                        for (disposition, reason), rows in reasons.items()
-                    ],
-                )
+        ids = {tuple(key): payload_id for payload_id, *key in connection.execute(upsert, rows)}
+        connection.execute(sa.delete(payload_reasons).where(payload_reasons.c.payload_id.in_(ids.values())))
+        reasons = [
+            {"payload_id": ids[key], "disposition": disposition, "reason": reason, "rows": n}
+            for key, record in newest.items()
+            for (disposition, reason), n in record.reasons.items()
+        ]
+        if reasons:
+            connection.execute(sa.insert(payload_reasons), reasons)
 
 
-def known_payloads(engine: sa.Engine, dataset: str, source: str) -> set[str]:
-    """Digests of the payloads of a dataset and source that were parsed: delivered again, they are unchanged."""
-    query = sa.select(payloads.c.sha256).where(
-        payloads.c.dataset == dataset, payloads.c.source == source, payloads.c.state == "parsed"
+def _key(record: PayloadRecord) -> _Key:
+    return (record.dataset, record.source, record.name, record.sha256, record.state, record.reason)
+
+
+def _row(record: PayloadRecord, received_count: int) -> dict[str, object]:
+    values = {name: getattr(record, name) for name in PayloadRecord.__dataclass_fields__ if name != "reasons"}
+    return {
+        **values,
+        "notes": list(record.notes),
+        "received_count": received_count,
+        "last_received_at": record.fetched_at,
+    }
+
+
+def parsed_payloads(engine: sa.Engine, dataset: str, context: str) -> dict[str, datetime | None]:
+    """Digests of a dataset's payloads parsed in a context, with the instant at which each was public (or None)."""
+    query = sa.select(payloads.c.sha256, payloads.c.available_at).where(
+        payloads.c.dataset == dataset, payloads.c.context == context, payloads.c.state == "parsed"
     )
     with engine.connect() as connection:
-        return set(connection.scalars(query))
+        return {row.sha256: row.available_at for row in connection.execute(query)}

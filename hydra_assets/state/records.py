@@ -46,7 +46,8 @@ class PayloadRecord:
 
     ``sha256`` is empty where nothing was delivered (unreachable, nothing new). Counts are payload rows:
     ``rows_total`` = loaded + superseded + quarantined + set aside. ``reasons`` counts rejected rows by
-    (disposition, reason code).
+    (disposition, reason code). ``context`` is the digest of the configuration that the payload was parsed in: in
+    another one (a new market) the same bytes are worth reading again.
     """
 
     dataset: str
@@ -59,6 +60,7 @@ class PayloadRecord:
     available_at: datetime | None = None
     reason: str = ""
     detail: str = ""
+    context: str = ""
     rows_total: int = 0
     rows_loaded: int = 0
     rows_superseded: int = 0

@@ -70,6 +70,7 @@ payloads = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     _text("reason"),
     _text("detail"),
+    sa.Column("context", sa.Text, nullable=False, server_default="", comment="digest of the configuration"),
     sa.Column("rows_total", sa.BigInteger, nullable=False),
     sa.Column("rows_loaded", sa.BigInteger, nullable=False),
     sa.Column("rows_superseded", sa.BigInteger, nullable=False),
@@ -134,6 +135,15 @@ system_state = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.CheckConstraint("state IN ('RUNNING', 'DEGRADED', 'HALTED', 'LOCKDOWN')", name="ck_system_state_state"),
     comment="Append-only history; the newest row is the system's state.",
+)
+
+components = sa.Table(
+    "components",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, nullable=False),
+    _instant_now("ready_at"),
+    comment="What the bootstrap has initialised in this database, and in which version.",
 )
 
 promotions = sa.Table(

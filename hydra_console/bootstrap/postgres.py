@@ -13,14 +13,14 @@ import time
 from pathlib import Path
 
 import psycopg2
-from sqlalchemy.engine import URL
 
 from hydra_console.bootstrap.account import Account, server_account
 from hydra_console.bootstrap.binaries import MAJOR_VERSION, usable_binaries
 from hydra_console.bootstrap.errors import BootstrapError
 from hydra_console.bootstrap.lock import file_lock
-from hydra_console.bootstrap.postmaster import end_orphan, is_server_of, read_pid_file
+from hydra_console.bootstrap.postmaster import clear_socket, is_server_of, read_pid_file
 from hydra_console.bootstrap.rundir import make_socket_directory, socket_directory
+from hydra_console.bootstrap.variables import DRIVER_URL
 
 USER = "hydra"
 DATABASE = "hydra"
@@ -59,9 +59,9 @@ class EmbeddedPostgres:
         self.sockets = socket_directory(self.data)
         self._lock = self.data.with_name("postgres.lock")
 
-    def url(self, database: str = DATABASE) -> URL:
+    def url(self, database: str = DATABASE) -> str:
         """SQLAlchemy URL of a database of this server."""
-        return URL.create("postgresql+psycopg2", USER, database=database, query={"host": str(self.sockets)})
+        return f"{DRIVER_URL}://{USER}@/{database}?host={self.sockets}"
 
     def running(self) -> bool:
         """Whether this home's own server answers now."""
@@ -80,8 +80,7 @@ class EmbeddedPostgres:
                 self._initialise(binaries, account)
             self._check_version()
             if not self._join_running_server(binaries, account):
-                end_orphan(self.sockets)
-                make_socket_directory(self.data, account)
+                clear_socket(make_socket_directory(self.data, account))
                 self._start(binaries, account)
             self._create_database()
             return True

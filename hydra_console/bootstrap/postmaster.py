@@ -1,5 +1,6 @@
 """Which process a ``postmaster.pid`` means: ours, or a number that somebody else bears by now."""
 
+import contextlib
 import os
 import signal
 from dataclasses import dataclass
@@ -37,20 +38,17 @@ def is_server_of(pid: int, data: Path) -> bool:
         return False
 
 
-def end_orphan(socket_directory: Path) -> bool:
-    """End a server of ours whose data directory was deleted under it and which still holds the socket.
+def clear_socket(socket_directory: Path) -> None:
+    """Free the socket's name before a start, when no server of the data directory is left.
 
-    It answers for up to a minute longer, out of files that are gone. Its socket's lock file has its number.
+    A server whose data directory was deleted under it answers for up to a minute longer, out of files that are
+    gone: it is ended. A lock file with any other number is stale; nobody but us has files in this directory.
     """
-    try:
-        pid = int((socket_directory / ".s.PGSQL.5432.lock").read_text(encoding="utf-8").split()[0])
-        process = psutil.Process(pid)
-        if process.name() != "postgres" or process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        if not process.cwd().endswith(" (deleted)") and os.path.exists(process.cwd()):
-            return False
-        process.send_signal(signal.SIGQUIT)
-        process.wait(timeout=10)
-    except (OSError, ValueError, IndexError, psutil.Error):
-        return False
-    return True
+    lock = socket_directory / ".s.PGSQL.5432.lock"
+    with contextlib.suppress(OSError, ValueError, IndexError, psutil.Error):
+        process = psutil.Process(int(lock.read_text(encoding="utf-8").split()[0]))
+        if process.name() == "postgres" and not os.path.exists(process.cwd()):
+            process.send_signal(signal.SIGQUIT)
+            process.wait(timeout=10)
+    lock.unlink(missing_ok=True)
+    (socket_directory / ".s.PGSQL.5432").unlink(missing_ok=True)

@@ -119,6 +119,13 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.Column(
+            "context",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="digest of the configuration",
+        ),
         sa.Column("rows_total", sa.BigInteger(), nullable=False),
         sa.Column("rows_loaded", sa.BigInteger(), nullable=False),
         sa.Column("rows_superseded", sa.BigInteger(), nullable=False),
@@ -130,6 +137,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("dataset", "source", "name", "sha256", "state", "reason", name="uq_payloads_delivery"),
         schema="hydra",
         comment="Every delivery of a vendor with its end state; the same delivery again only counts up.",
+    )
+    op.create_table(
+        "components",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("ready_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+        schema="hydra",
+        comment="What the bootstrap has initialised in this database, and in which version.",
     )
     op.create_table(
         "promotions",
