@@ -13,6 +13,7 @@ Vendors' contract months, all understood by :func:`contract_month` and :func:`co
 ``HEZ2025``         root, month letter, four-digit year
 ``HEZ5``            root, month letter, last digit of the year
 ``C H97 Comdty``    the same after Bloomberg's fashion, root padded to two
+``LBK8 08 Comdty``  Bloomberg again: last digit, then the two-digit year
 ==================  =====================================================
 
 A one-digit year is read against the date of the row it stands in: the earliest such month that is not before the
@@ -31,7 +32,7 @@ STRIKE_DECIMALS = 6
 """Strikes are exact to a millionth of the price unit."""
 PIVOT_YEAR = 1970
 _UNIT: int = 10**STRIKE_DECIMALS
-_VENDOR = rf"^\s*([A-Z0-9]{{1,5}}?)\s?([{MONTH_CODES}])(\d{{4}}|\d{{1,2}})(?:\s+Comdty)?\s*$"
+_VENDOR = rf"^\s*([A-Z0-9]{{1,5}}?)\s?([{MONTH_CODES}])(?:\d\s+)?(\d{{4}}|\d{{1,2}})(?:\s+Comdty)?\s*$"
 _DIGITS = r"^\s*(\d{4})(0[1-9]|1[0-2])(?:\d{2})?(?:\.0)?\s*$"
 
 

@@ -69,6 +69,10 @@ class ExpiryRule(StrEnum):
     """The last Friday of the contract month, the business day before it where that is a holiday."""
     THIRD_LAST_BUSINESS_DAY_OF_PREVIOUS_MONTH = "third_last_business_day_of_previous_month"
     """Three business days before the contract month begins (natural gas)."""
+    BUSINESS_DAY_BEFORE_16TH = "business_day_before_16th"
+    """The business day before the 16th calendar day of the contract month (random length lumber)."""
+    BUSINESS_DAYS_BEFORE_MONTH = "business_days_before_month"
+    """The n-th business day before the contract month begins (Henry Hub European options: 4th)."""
     SAME_AS_FUTURE = "same_as_future"
     """Options that stop with their underlying (hogs, feeders, milk)."""
 
@@ -81,8 +85,9 @@ class Expiry(Strict):
 
     @model_validator(mode="after")
     def _n_belongs_to_its_rule(self) -> Self:
-        if (self.rule is ExpiryRule.NTH_BUSINESS_DAY) != (self.n is not None):
-            msg = "n is given for nth_business_day and for no other rule"
+        counted = {ExpiryRule.NTH_BUSINESS_DAY, ExpiryRule.BUSINESS_DAYS_BEFORE_MONTH}
+        if (self.rule in counted) != (self.n is not None):
+            msg = "n is given for nth_business_day and business_days_before_month and for no other rule"
             raise ValueError(msg)
         return self
 
