@@ -7,7 +7,7 @@ in the lake already are recognised by key and value.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Protocol
 
@@ -30,40 +30,13 @@ from hydra_assets.sources.base import (
     Source,
     SourceError,
 )
+from hydra_assets.state.records import PayloadRecord
 
 PARSER_VERSION = "1"
 """Raised when a parser reads the same bytes differently, so that known payloads are read again."""
 
 NO_MARKET = "NONE"
 """Market of a quarantined row whose market is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One delivery in the ledger: what came, in which named state it ended, and what became of its rows.
-
-    ``loaded + superseded + quarantined + set_aside == total_rows``: each payload row counts once, by the best that
-    happened to it.
-    """
-
-    dataset: str
-    source: str
-    name: str
-    sha256: str
-    size: int
-    fetched_at: datetime
-    available_at: datetime | None
-    state: PayloadState
-    reason: str = ""
-    detail: str = ""
-    context: str = ""
-    total_rows: int = 0
-    loaded: int = 0
-    superseded: int = 0
-    quarantined: int = 0
-    set_aside: int = 0
-    set_aside_reasons: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 class PayloadLedger(Protocol):
@@ -73,7 +46,7 @@ class PayloadLedger(Protocol):
         """Digests of the payloads already parsed in this context, with the time at which they were public."""
         ...
 
-    def record(self, deliveries: Sequence[Delivery], run_id: str) -> None:
+    def record(self, deliveries: Sequence[PayloadRecord]) -> None:
         """Add deliveries."""
         ...
 
@@ -82,11 +55,11 @@ class PayloadLedger(Protocol):
 class IngestReport:
     """What one ingest did."""
 
-    deliveries: tuple[Delivery, ...]
+    deliveries: tuple[PayloadRecord, ...]
     rows_appended: int
 
     @property
-    def failures(self) -> tuple[Delivery, ...]:
+    def failures(self) -> tuple[PayloadRecord, ...]:
         """Deliveries that could not be read at all."""
         bad = {PayloadState.UNREADABLE, PayloadState.UNREACHABLE, PayloadState.EMPTY}
         return tuple(d for d in self.deliveries if d.state in bad)
@@ -110,7 +83,7 @@ class Ingest:
         context = self.context_digest()
         parsed = dict(self.ledger.parsed(dataset, context))
         batch = _Batch(self.lake, spec, [m.symbol for m in request.markets], parsed)
-        deliveries: list[Delivery] = []
+        deliveries: list[PayloadRecord] = []
         for source in sources:
             try:
                 for payload in source.fetch(request):
@@ -123,7 +96,7 @@ class Ingest:
         rows, quarantine = batch.frames()
         self.lake.append(dataset, rows)
         self._quarantine(quarantine)
-        self.ledger.record([replace(d, context=context) for d in deliveries], self.run_id)
+        self.ledger.record([replace(d, context=context, run_id=self.run_id) for d in deliveries])
         return IngestReport(tuple(deliveries), rows.height)
 
     def context_digest(self) -> str:
@@ -132,15 +105,15 @@ class Ingest:
         facts += [spec.model_dump_json() for _, spec in sorted(self.context.markets.items())]
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
-    def _take(self, source: Source, payload: Payload, batch: "_Batch", now: datetime) -> Delivery:
+    def _take(self, source: Source, payload: Payload, batch: "_Batch", now: datetime) -> PayloadRecord:
         sha256 = payload.sha256
         self.archive.store(sha256, payload.content)
-        base = Delivery(
+        base = PayloadRecord(
             dataset=payload.dataset,
             source=payload.source,
             name=payload.name,
             sha256=sha256,
-            size=len(payload.content),
+            size_bytes=len(payload.content),
             fetched_at=payload.fetched_at,
             available_at=payload.available_at,
             state=PayloadState.PARSED,
@@ -219,7 +192,7 @@ class _Batch:
         self.accepted: list[pl.DataFrame] = []
         self.refused: list[pl.DataFrame] = []
 
-    def take(self, base: Delivery, payload: Payload, rows: pl.DataFrame, result: ParseResult) -> Delivery:
+    def take(self, base: PayloadRecord, payload: Payload, rows: pl.DataFrame, result: ParseResult) -> PayloadRecord:
         good = rows.filter(pl.col("fault").is_null()).drop("fault", "fault_detail")
         bad = rows.filter(pl.col("fault").is_not_null())
         transport = pl.Series([payload.available_at or payload.fetched_at], dtype=pl.Datetime("us", "UTC"))
@@ -262,8 +235,8 @@ class _Batch:
 
 
 def _counted(
-    base: Delivery, result: ParseResult, loaded: list[pl.DataFrame], same: pl.DataFrame, bad: pl.DataFrame
-) -> Delivery:
+    base: PayloadRecord, result: ParseResult, loaded: list[pl.DataFrame], same: pl.DataFrame, bad: pl.DataFrame
+) -> PayloadRecord:
     taken: set[int] = set()
 
     def count(rows: Iterable[int]) -> int:
@@ -277,21 +250,28 @@ def _counted(
     n_loaded = count(row for frame in loaded for row in frame["source_row"].to_list())
     n_quarantined = count([*bad["source_row"].to_list(), *quarantined["source_row"].to_list()])
     n_superseded = count(same["source_row"].to_list())
-    reasons = aside.filter(~pl.col("source_row").is_in(list(taken))).unique("source_row", keep="first")
     n_aside = count(aside["source_row"].to_list())
+    refused = pl.concat(
+        [
+            rejects.select("source_row", "disposition", "reason"),
+            bad.select(
+                "source_row", pl.lit(str(Disposition.QUARANTINED)).alias("disposition"), pl.col("fault").alias("reason")
+            ),
+        ]
+    ).unique()
     return replace(
         base,
-        total_rows=result.total_rows,
-        loaded=n_loaded,
-        superseded=n_superseded,
-        quarantined=n_quarantined,
-        set_aside=n_aside,
-        set_aside_reasons=dict(reasons["reason"].value_counts().iter_rows()),
+        rows_total=result.total_rows,
+        rows_loaded=n_loaded,
+        rows_superseded=n_superseded,
+        rows_quarantined=n_quarantined,
+        rows_set_aside=n_aside,
+        reasons={(how, why): n for how, why, n in refused.group_by("disposition", "reason").len().iter_rows()},
         notes=result.notes,
     )
 
 
-def _quarantine_rows(base: Delivery, bad: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
+def _quarantine_rows(base: PayloadRecord, bad: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
     parsed = bad.select(
         "market",
         "source_row",
@@ -316,13 +296,13 @@ def _quarantine_rows(base: Delivery, bad: pl.DataFrame, rejects: pl.DataFrame) -
     )
 
 
-def _failed_fetch(source: Source, request: FetchRequest, error: SourceError) -> Delivery:
-    return Delivery(
+def _failed_fetch(source: Source, request: FetchRequest, error: SourceError) -> PayloadRecord:
+    return PayloadRecord(
         dataset=request.dataset,
         source=source.name,
         name="fetch",
         sha256="",
-        size=0,
+        size_bytes=0,
         fetched_at=request.now,
         available_at=None,
         state=error.state,

@@ -20,7 +20,9 @@ def known_versions(
     Parameters
     ----------
     rows
-        ``[n]`` raw rows with ``event_session``, ``known_at`` and the key columns.
+        ``[n]`` raw rows with ``event_session``, ``known_at``, the key columns and ``source_rank`` (0 is the market's
+        preferred source). Preference is applied among what was known at the cutoff, never before: a better source
+        that prints later must not erase what was there.
     calendar, sessions
         The market's calendar and the target sessions (all must be sessions of it).
     key
@@ -57,7 +59,11 @@ def known_versions(
     ]
     return (
         pl.concat(joined)
-        .sort([*key, "target", "lag", "event_session", "known_at"], maintain_order=True)
+        .sort(
+            [*key, "target", "lag", "source_rank", "event_session", "known_at"],
+            descending=[*[False] * (len(key) + 2), True, False, False],
+            maintain_order=True,
+        )
         .unique([*key, "target", "lag"], keep="last", maintain_order=True)
         .drop("event_index", "target_index", "target_cutoff")
     )

@@ -81,3 +81,13 @@ def parsed_payloads(engine: sa.Engine, dataset: str, context: str) -> dict[str, 
     )
     with engine.connect() as connection:
         return {row.sha256: row.available_at for row in connection.execute(query)}
+
+
+def run_row_counts(engine: sa.Engine, dataset: str, run_id: str) -> dict[str, int]:
+    """Rows that a run's deliveries of a dataset brought: loaded, superseded, quarantined, set_aside."""
+    names = ("loaded", "superseded", "quarantined", "set_aside")
+    sums = (sa.func.coalesce(sa.func.sum(payloads.c[f"rows_{name}"]), 0).label(name) for name in names)
+    query = sa.select(*sums).where(payloads.c.dataset == dataset, payloads.c.run_id == run_id)
+    with engine.connect() as connection:
+        row = connection.execute(query).one()
+    return {name: int(getattr(row, name)) for name in names}

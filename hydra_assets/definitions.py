@@ -1,0 +1,45 @@
+"""Code location ``hydra_assets``: one small assembly."""
+
+import os
+from collections.abc import Mapping
+
+import dagster as dg
+
+from hydra_assets.defs.checks import CHECKS, dataset_checks
+from hydra_assets.defs.curated import curated_assets
+from hydra_assets.defs.jobs import dataset_jobs, schedules_and_sensors
+from hydra_assets.defs.raw import raw_assets
+from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
+from hydra_assets.home import home_path, read_home
+from hydra_assets.markets.loader import markets_of
+
+
+def default_resources() -> dict[str, object]:
+    """Resources of the home that the environment names."""
+    home = home_path()
+    return {
+        "home": HomeResource(path=str(home)),
+        "lake": LakeResource(uri=os.environ.get("HYDRA_LAKE_URI") or str(home / "lake")),
+        "database": DatabaseResource(url=os.environ.get("HYDRA_POSTGRES_URL", "")),
+    }
+
+
+def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
+    """All definitions of the location, with parts swapped by tests."""
+    root = home_path()
+    config = read_home(root)
+    markets = list(markets_of(config, root).values())
+    assets = [*raw_assets(config, markets), *curated_assets(config, markets)]
+    schedules, sensors = schedules_and_sensors(config, markets)
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=dataset_checks(list(CHECKS)),
+        jobs=dataset_jobs(dg.AssetSelection.all()),
+        schedules=schedules,
+        sensors=sensors,
+        resources={**default_resources(), **(resource_overrides or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,175 @@
+"""Asset checks: each dataset's verdicts over a run's whole range, in one read and one pass.
+
+Checks of severity ERROR block what comes downstream in the same run. A failed one also raises an alert.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+import dagster as dg
+import polars as pl
+
+from hydra_assets.columns import (
+    COT_POSITIONS,
+    DATASETS,
+    FUTURES_CURVE,
+    OPTION_QUOTES,
+    RAW_COT_REPORTS,
+    RAW_FUTURES_BARS,
+    RAW_HEADLINES,
+    RAW_OPTION_CHAINS,
+    DatasetSpec,
+    Layer,
+    PartitionedBy,
+)
+from hydra_assets.curated.positions import monday_of
+from hydra_assets.defs.curated import expected_reports
+from hydra_assets.defs.ranges import MarketRange, cutoff_frame, requested
+from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
+from hydra_assets.markets.sessions import WEEKDAYS
+from hydra_assets.quality import (
+    Severity,
+    Verdict,
+    check_coverage,
+    check_freshness,
+    check_holidays,
+    check_parity,
+    check_price_jumps,
+    check_quarantine,
+    check_schema,
+    check_timestamps,
+    check_versions,
+)
+from hydra_assets.state.alerts import AlertSink
+from hydra_assets.state.payloads import run_row_counts
+from hydra_assets.state.records import Alert, AlertLevel
+
+JUMP_LOOK_BACK = timedelta(days=10)
+FRESH_WITHIN_SESSIONS = 1
+RAW_CHECKS = ("schema", "monotone_timestamps", "duplicates_and_restatements", "quarantine_share")
+CHECKS: dict[str, tuple[str, ...]] = {
+    RAW_FUTURES_BARS.name: (*RAW_CHECKS, "holidays", "coverage", "freshness", "price_jumps"),
+    RAW_OPTION_CHAINS.name: (*RAW_CHECKS, "holidays", "coverage", "freshness"),
+    RAW_HEADLINES.name: RAW_CHECKS,
+    RAW_COT_REPORTS.name: (*RAW_CHECKS, "freshness"),
+    FUTURES_CURVE.name: ("schema", "coverage"),
+    COT_POSITIONS.name: ("schema",),
+    OPTION_QUOTES.name: ("schema", "put_call_parity"),
+}
+"""Names of the checks on each dataset."""
+BLOCKING = frozenset({"schema", "monotone_timestamps", "duplicates_and_restatements", "holidays", "price_jumps"})
+
+
+def dataset_checks(names: Sequence[str]) -> list[dg.AssetChecksDefinition]:
+    """Checks of the named datasets."""
+    return [_checks_of(DATASETS[name]) for name in names if name in CHECKS]
+
+
+def _checks_of(spec: DatasetSpec) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(
+        name=f"{spec.name}_checks",
+        specs=[dg.AssetCheckSpec(name, asset=spec.name, blocking=name in BLOCKING) for name in CHECKS[spec.name]],
+        can_subset=False,
+    )
+    def checks(
+        context: dg.AssetCheckExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
+    ) -> Iterable[dg.AssetCheckResult]:
+        sink = AlertSink(database.engine, home.config.webhook_url)
+        counts = run_row_counts(database.engine, spec.name, context.run.run_id)
+        for verdict in _verdicts(spec, context, home, lake, counts):
+            if not verdict.passed:
+                sink.raise_alert(_alert(spec, verdict, context.run.run_id))
+            yield _result(spec, verdict)
+
+    return checks
+
+
+def _verdicts(
+    spec: DatasetSpec,
+    context: dg.AssetCheckExecutionContext,
+    home: HomeResource,
+    lake: LakeResource,
+    counts: dict[str, int],
+) -> Iterable[Verdict]:
+    weekly = spec.partitioned_by is PartitionedBy.REPORT_WEEK
+    ranges = _week_range(context, home) if weekly else requested(context, home)
+    rows = pl.concat(
+        [lake.lake.read(spec.name, markets=[p.market], first=p.first, last=p.last) for p in ranges]
+        or [pl.DataFrame(schema=spec.schema)]
+    )
+    names = CHECKS[spec.name]
+    bound = [p for p in ranges if any(spec.name in b.datasets for b in home.markets[p.market].sources)]
+    yield check_schema(rows, spec)
+    if spec.layer is Layer.RAW:
+        yield check_timestamps(rows, spec)
+        yield check_versions(rows, spec)
+        yield check_quarantine(counts["loaded"], counts["superseded"], counts["quarantined"])
+    if "holidays" in names:
+        always_open = {symbol for symbol, market in home.markets.items() if market.calendar == WEEKDAYS}
+        yield check_holidays(rows, home.calendars, always_open)
+    if "coverage" in names:
+        about = "event_session" if spec.layer is Layer.RAW else "session"
+        present = {str(m): set(days) for m, days in rows.group_by("market").agg(pl.col(about).unique()).iter_rows()}
+        expected = {p.market: p.sessions for p in (bound if spec.layer is Layer.RAW else ranges)}
+        yield check_coverage(present, expected)
+    if weekly:
+        yield _report_freshness(rows, home, ranges)
+    elif "freshness" in names:
+        newest = dict(rows.group_by("market").agg(pl.col("event_session").max()).iter_rows())
+        last = {p.market: p.sessions[-1] for p in bound if p.sessions}
+        yield check_freshness(newest, home.calendars, last, FRESH_WITHIN_SESSIONS)
+    if "price_jumps" in names:
+        before = [
+            lake.lake.read(spec.name, markets=[p.market], first=p.first - JUMP_LOOK_BACK, last=p.first) for p in ranges
+        ]
+        limits = {symbol: market.price_jump_limit for symbol, market in home.markets.items()}
+        yield check_price_jumps(pl.concat([*before, rows]), limits)
+    if "put_call_parity" in names:
+        yield check_parity(rows)
+
+
+def _week_range(context: dg.AssetCheckExecutionContext, home: HomeResource) -> list[MarketRange]:
+    weeks = sorted(date.fromisoformat(key) for key in context.partition_keys)
+    return [MarketRange(market, weeks, weeks, {}) for market in home.markets]
+
+
+def _report_freshness(rows: pl.DataFrame, home: HomeResource, ranges: list[MarketRange]) -> Verdict:
+    """The newest report that the release calendar says is public has arrived, for any market of the home."""
+    coded = [symbol for symbol, market in home.markets.items() if market.cftc_codes]
+    if not coded or not ranges:
+        return Verdict("freshness", True, Severity.WARN, "ok", "no market of this home has a CFTC code")
+    calendar = home.calendars[coded[0]]
+    finished = min(calendar.latest_finished(home.now()), calendar.previous_session(ranges[0].last + timedelta(days=7)))
+    expected = expected_reports(cutoff_frame(calendar, [finished]))["expected_report"][0]
+    newest = rows["report_date"].max()
+    fresh = isinstance(newest, date) and monday_of(newest) >= monday_of(expected)
+    return Verdict(
+        "freshness",
+        fresh,
+        Severity.WARN,
+        "ok" if fresh else "report_late",
+        f"newest report {newest!s}, the calendar expects {expected}",
+        {"newest": str(newest), "expected": str(expected)},
+    )
+
+
+def _result(spec: DatasetSpec, verdict: Verdict) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=spec.name,
+        check_name=verdict.name,
+        passed=verdict.passed,
+        severity=dg.AssetCheckSeverity(str(verdict.severity)),
+        description=verdict.message,
+        metadata={"reason": verdict.reason, "numbers": dg.MetadataValue.json(dict(verdict.numbers))},
+    )
+
+
+def _alert(spec: DatasetSpec, verdict: Verdict, run_id: str) -> Alert:
+    return Alert(
+        level=AlertLevel.CRITICAL if verdict.severity is Severity.ERROR else AlertLevel.WARNING,
+        code=f"check_{verdict.reason}",
+        message=f"{spec.name}: {verdict.name}: {verdict.message}",
+        dataset=spec.name,
+        run_id=run_id,
+        dedupe_key=f"check|{spec.name}|{verdict.name}|{verdict.reason}",
+    )

@@ -1,0 +1,68 @@
+"""Partition definitions: market x session, report week, experiment.
+
+Look-back lives in the as-of reads, never in a partition mapping: a window mapping inside a multi-partition mapping
+makes a long backfill several times slower.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import dagster as dg
+import numpy as np
+
+from hydra_assets.home import HomeConfig
+from hydra_assets.markets.model import MarketSpec
+from hydra_assets.markets.sessions import trading_days
+
+MARKET, SESSION = "market", "session"
+REPORT_WEEKS_START = "1986-01-06"
+"""The Monday of the week of the first CFTC legacy report that is on file."""
+EXPERIMENTS = dg.DynamicPartitionsDefinition(name="experiment")
+
+
+def sessions_start(home: HomeConfig) -> date:
+    """First weekday of a home's history."""
+    day = home.history_start
+    while day.weekday() > 4:
+        day += timedelta(days=1)
+    return day
+
+
+def common_holidays(calendars: Sequence[str], first: date, last: date) -> list[date]:
+    """Weekdays in [first, last] on which no market of the home has a session."""
+    days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
+    weekdays = days[np.is_busday(days)]
+    open_somewhere = np.zeros(len(weekdays), dtype=bool)
+    for calendar in set(calendars):
+        open_somewhere |= np.isin(weekdays, trading_days(calendar))
+    closed: list[date] = weekdays[~open_somewhere].tolist()
+    return closed
+
+
+def market_session_partitions(home: HomeConfig, markets: Sequence[MarketSpec]) -> dg.MultiPartitionsDefinition:
+    """Market x session of a home. Keys read ``MARKET|YYYY-MM-DD``; a range of keys is the product of both ranges.
+
+    The session of today exists from midnight on, so that it can be materialised as soon as its cutoff has passed.
+    Weekdays on which every market is closed are left out; a holiday of only some of them materialises empty.
+    """
+    start = sessions_start(home)
+    holidays = common_holidays([m.calendar for m in markets], start, date(start.year + 40, 12, 31))
+    return dg.MultiPartitionsDefinition(
+        {
+            MARKET: dg.StaticPartitionsDefinition([m.symbol for m in markets]),
+            SESSION: dg.TimeWindowPartitionsDefinition(
+                start=start.isoformat(),
+                fmt="%Y-%m-%d",
+                cron_schedule="0 0 * * 1-5",
+                exclusions=[np.datetime64(day, "s").item() for day in holidays],
+                end_offset=1,
+            ),
+        }
+    )
+
+
+def report_week_partitions() -> dg.TimeWindowPartitionsDefinition:
+    """Report weeks, keyed by the Monday of the week that holds the report date."""
+    return dg.TimeWindowPartitionsDefinition(
+        start=REPORT_WEEKS_START, fmt="%Y-%m-%d", cron_schedule="0 0 * * 1", end_offset=1
+    )
