@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote
 
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
@@ -129,7 +130,9 @@ class Lake:
         spec = _spec(dataset)
         if not self.exists(dataset):
             return pl.LazyFrame(schema={**spec.schema, STORAGE_YEAR: pl.Int32()})
-        return pl.scan_delta(self.uri(dataset), storage_options=self.storage_options)
+        # The native reader looks for local files under their percent-encoded names and misses them.
+        encoded = "://" not in self.root and quote(self.root) != self.root
+        return pl.scan_delta(self.uri(dataset), storage_options=self.storage_options, use_pyarrow=encoded)
 
     def read(
         self,
