@@ -16,11 +16,12 @@ import polars as pl
 
 from hydra_assets.sources.base import Disposition, ParseError, PayloadState, rejects_frame
 
-COLUMNS = (
+_HEADER = (
     "BizDt,Sym,ID,StrkPx,SecTyp,MMY,MatDt,PutCall,Exch,Desc,LastTrdDt,BidPrice,OpeningPrice,SettlePrice,SettleDelta,"
     "HighLimit,LowLimit,DHighPrice,DLowPrice,HighBid,LowBid,PrevDayVol,PrevDayOI,FixingPrice,UndlyExch,UndlyID,"
     "UndlySecTyp,UndlyMMY,BankBusDay"
-).split(",")
+)
+COLUMNS = _HEADER.split(",")
 """The layout, in order."""
 REQUIRED = ("BizDt", "Sym", "SecTyp", "MMY", "StrkPx", "PutCall", "LastTrdDt", "SettlePrice", "PrevDayVol", "PrevDayOI")
 """Columns without which the file means nothing; any other may be missing and is noted."""

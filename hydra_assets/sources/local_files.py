@@ -1,21 +1,33 @@
 """Vendor files on disk: the globs of a market's bindings, and the date that a file's name carries."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
-from hydra_assets.sources.base import SourceError, SourceSettings
+from hydra_assets.markets.model import SourceBinding
+from hydra_assets.sources.base import Dataset, SourceError, SourceSettings
 
 _DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)")
 
 
-def text_list(options: object, name: str) -> list[str]:
-    """A binding's option as a list of texts: absent, one text or several."""
-    value = options.get(name) if isinstance(options, dict) else None
-    if value is None:
-        return []
-    return [value] if isinstance(value, str) else [str(item) for item in value]
+def bound_texts(
+    settings: SourceSettings, markets: Sequence[str], option: str, dataset: Dataset | None = None
+) -> list[str]:
+    """Values of an option (one text or several) over the markets' bindings for a dataset, each once, in order."""
+    found: list[str] = []
+    for binding in bound(settings, markets, dataset):
+        value = binding.options.get(option, [])
+        found += [value] if isinstance(value, str) else [str(item) for item in value] if isinstance(value, list) else []
+    return list(dict.fromkeys(found))
+
+
+def bound(settings: SourceSettings, markets: Sequence[str], dataset: Dataset | None = None) -> Iterator[SourceBinding]:
+    """The markets' bindings that deliver a dataset (any dataset where None)."""
+    for market in markets:
+        for binding in settings.bindings.get(market, ()):
+            if dataset is None or str(dataset) in binding.datasets:
+                yield binding
 
 
 def matching_files(root: Path, patterns: list[str]) -> list[Path]:
@@ -29,15 +41,11 @@ def matching_files(root: Path, patterns: list[str]) -> list[Path]:
     return sorted(found)
 
 
-def bound_files(settings: SourceSettings, markets: list[str], option: str = "files") -> list[Path]:
-    """Files of the markets' bindings, each once."""
-    patterns = [
-        pattern
-        for market in markets
-        for binding in settings.bindings.get(market, ())
-        for pattern in text_list(binding.options, option)
-    ]
-    return matching_files(settings.data_root, patterns)
+def bound_files(
+    settings: SourceSettings, markets: Sequence[str], dataset: Dataset | None = None, option: str = "files"
+) -> list[Path]:
+    """Files of the markets' bindings for a dataset, each once."""
+    return matching_files(settings.data_root, bound_texts(settings, markets, option, dataset))
 
 
 def read_file(path: Path) -> bytes:
