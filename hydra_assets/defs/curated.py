@@ -8,7 +8,7 @@ import polars as pl
 
 from hydra_assets.columns import COT_POSITIONS, FUTURES_CURVE, OPTION_QUOTES, RAW_OPTION_CHAINS
 from hydra_assets.curated.curve import futures_curve
-from hydra_assets.curated.positions import cot_positions
+from hydra_assets.curated.positions import cot_positions, monday_of
 from hydra_assets.curated.quotes import option_quotes
 from hydra_assets.defs.ranges import MarketRange, Resources, cutoff_frame, derive
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
@@ -17,7 +17,7 @@ from hydra_assets.markets.expiry import contracts_of
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.partitions import market_session_partitions
 from hydra_assets.sources.base import Dataset
-from hydra_assets.sources.cftc.calendar import release_time
+from hydra_assets.sources.cftc.calendar import release_time, report_date_of_week
 from hydra_assets.sources.registry import preference
 
 NO_SETTLE = "no_settle"
@@ -48,10 +48,10 @@ def expected_reports(cutoffs: pl.DataFrame) -> pl.DataFrame:
     first, last = cutoffs["session"].min(), cutoffs["session"].max()
     if not isinstance(first, date) or not isinstance(last, date):
         return pl.DataFrame(schema={"session": pl.Date(), "expected_report": pl.Date()})
-    tuesday = first - timedelta(days=120 + (first.weekday() - 1) % 7)
-    tuesdays = [tuesday + timedelta(days=7 * i) for i in range((last - tuesday).days // 7 + 1)]
+    monday = monday_of(first - timedelta(days=120))
+    reports = [report_date_of_week(monday + timedelta(days=7 * i)) for i in range((last - monday).days // 7 + 1)]
     releases = pl.DataFrame(
-        {"expected_report": tuesdays, "released": [release_time(day) for day in tuesdays]},
+        {"expected_report": reports, "released": [release_time(day) for day in reports]},
         schema={"expected_report": pl.Date(), "released": pl.Datetime("us", "UTC")},
     ).sort("released")
     releases = releases.with_columns(pl.col("expected_report").cum_max())

@@ -132,6 +132,13 @@ def release_date(report_date: date, family: Family = Family.LEGACY) -> date:
     return released
 
 
+def report_date_of_week(monday: date) -> date:
+    """As-of date of the report of a week: its Tuesday, or the Monday where federal offices rest on the Tuesday."""
+    on_record = [day for day in (monday, monday + timedelta(days=1)) if day in release_exceptions()]
+    tuesday = monday + timedelta(days=1)
+    return on_record[0] if on_record else tuesday if is_federal_workday(tuesday) else monday
+
+
 def _at_release_hour(day: date) -> datetime:
     return datetime.combine(day, RELEASE_LOCAL, tzinfo=NEW_YORK).astimezone(UTC)
 

@@ -54,7 +54,9 @@ def test_minus_zero_is_zero_and_a_missing_value_is_not() -> None:
 
 def test_text_that_moves_between_neighbouring_rows_is_seen() -> None:
     def titles(*values: str) -> pl.DataFrame:
-        rows = pl.DataFrame({"headline_id": ["a", "b"], "title": values, "session": [DAYS[0]] * 2, "market": ["HE"] * 2})
+        rows = pl.DataFrame(
+            {"headline_id": ["a", "b"], "title": values, "session": [DAYS[0]] * 2, "market": ["HE"] * 2}
+        )
         return complete("raw_headlines", rows)
 
     one, two = (partition_hashes(RAW_HEADLINES, titles(*t))["sha256"][0] for t in (("ab", "c"), ("a", "bc")))

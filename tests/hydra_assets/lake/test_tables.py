@@ -75,7 +75,9 @@ def test_refusals_name_table_and_cause(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="no market symbol"):
         lake.replace("futures_curve", "x' OR '1'='1", DAYS[0], DAYS[1], curve([]))
     with pytest.raises(LakeError, match="required columns with missing values: contract"):
-        lake.append("raw_futures_bars", complete("raw_futures_bars", pl.DataFrame({"market": ["HE"], "session": [DAYS[0]]})))
+        lake.append(
+            "raw_futures_bars", complete("raw_futures_bars", pl.DataFrame({"market": ["HE"], "session": [DAYS[0]]}))
+        )
     with pytest.raises(LakeError, match="columns missing"):
         lake.append("raw_futures_bars", pl.DataFrame({"market": ["HE"]}))
 
