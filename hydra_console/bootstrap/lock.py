@@ -13,7 +13,7 @@ POLL_SECONDS = 0.05
 
 
 @contextmanager
-def file_lock(path: Path, *, wait_seconds: float) -> Iterator[None]:
+def file_lock(path: Path, *, wait_seconds: float, what: str = "hydra process") -> Iterator[None]:
     """Hold an exclusive lock on a file; BootstrapError where another process holds it for longer than the wait.
 
     The kernel releases the lock with its holder, however that ends; the file itself says nothing and stays.
@@ -28,7 +28,7 @@ def file_lock(path: Path, *, wait_seconds: float) -> Iterator[None]:
                 break
             except BlockingIOError as error:
                 if time.monotonic() > deadline:
-                    msg = f"another hydra process has held {path} for {wait_seconds:.0f} s: wait for it, or end it"
+                    msg = f"another {what} is at work in {path.parent} and did not end within {wait_seconds:.0f} s"
                     raise BootstrapError(msg) from error
                 time.sleep(POLL_SECONDS)
         yield

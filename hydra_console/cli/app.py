@@ -1,0 +1,65 @@
+"""Assembly of the ``hydra`` command, and how its errors look: a user's mistake is one sentence, never a traceback."""
+
+import os
+import sys
+
+import typer
+
+from hydra_console.cli import database, datasets, home, server
+
+DEBUG_VARIABLE = "HYDRA_DEBUG"
+
+app = typer.Typer(
+    name="hydra",
+    help="Self-healing trading research for thin commodity futures.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(datasets.cycle)
+app.command()(datasets.backfill)
+app.command()(datasets.status)
+app.command()(datasets.verify)
+app.command()(database.sql)
+app.command()(server.up)
+app.command()(server.down)
+app.command()(home.env)
+app.command()(home.doctor)
+app.command()(home.init)
+sources_app = typer.Typer(no_args_is_help=True, help="The home's data sources.")
+sources_app.command("check")(home.sources_check)
+app.add_typer(sources_app, name="sources")
+
+
+@sources_app.callback()
+def _sources() -> None:
+    """Keep ``check`` a command of its own while it is the only one."""
+
+
+def main() -> None:
+    """Run the command line; exit status 0, 1 (it did not work) or 2 (it was not understood)."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("hydra: interrupted; running the same command again goes on from here", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE) or not _is_for_the_user(error):
+            raise
+        print(f"hydra: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+
+
+def _is_for_the_user(error: Exception) -> bool:
+    from hydra_assets.home import HomeError  # noqa: PLC0415  only once something went wrong
+    from hydra_assets.lake.tables import LakeError  # noqa: PLC0415
+    from hydra_assets.markets.loader import MarketError  # noqa: PLC0415
+    from hydra_assets.sources.base import SourceError  # noqa: PLC0415
+    from hydra_assets.state.db import DatabaseError  # noqa: PLC0415
+    from hydra_console.bootstrap.errors import BootstrapError  # noqa: PLC0415
+    from hydra_console.cli.output import UserError  # noqa: PLC0415
+
+    return isinstance(
+        error, HomeError | LakeError | MarketError | SourceError | DatabaseError | BootstrapError | UserError
+    )

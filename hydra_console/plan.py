@@ -1,0 +1,150 @@
+"""What one cycle runs: which jobs, over which range of partitions.
+
+A dataset is brought up from the newest session that is on record for each market; that session itself is computed
+again, since what was late for it may have arrived. A market or dataset with nothing on record starts the history.
+"""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from hydra_assets.home import HomeConfig, HomeError
+from hydra_assets.markets.sessions import SessionCalendar
+from hydra_console.runner import JobRequest
+
+ASSETS, AGENT, EXEC = "hydra_assets.definitions", "hydra_agent.definitions", "hydra_exec.definitions"
+REPORT_LOOK_BACK = timedelta(days=28)
+"""Reports are asked for again over the last weeks: holidays and shutdowns publish them late."""
+NOT_FINISHED = "not_finished"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRange:
+    """Sessions of neighbouring markets, both ends included."""
+
+    markets: tuple[str, ...]
+    first: date
+    last: date
+
+
+def newest_finished(home: HomeConfig, calendars: Mapping[str, SessionCalendar], now: datetime) -> date:
+    """The newest session of any market whose cutoff has passed, not after the home's end of history."""
+    limit = home.history_end or date.max
+    finished = []
+    for calendar in calendars.values():
+        session = calendar.latest_finished(now)
+        finished.append(session if session <= limit else last_open({"": calendar}, limit))
+    return max(finished)
+
+
+def first_open(calendars: Mapping[str, SessionCalendar], day: date) -> date:
+    """The first date from a day on at which a market trades: the partition keys' own first date there."""
+    return min(day if calendar.is_session(day) else calendar.next_session(day) for calendar in calendars.values())
+
+
+def last_open(calendars: Mapping[str, SessionCalendar], day: date) -> date:
+    """The last date up to a day at which a market trades."""
+    return max(day if calendar.is_session(day) else calendar.previous_session(day) for calendar in calendars.values())
+
+
+def missing_range(
+    home: HomeConfig,
+    calendars: Mapping[str, SessionCalendar],
+    content: pl.DataFrame,
+    datasets: Sequence[str],
+    now: datetime,
+) -> SessionRange:
+    """The range that brings every dataset of every market up to the newest finished session.
+
+    ``content`` has the newest record of each partition (dataset, market, session, reason). HomeError where the
+    history would begin after the newest finished session.
+    """
+    markets = tuple(calendars)
+    last = newest_finished(home, calendars, now)
+    if home.history_start > last:
+        msg = f"history_start {home.history_start} lies after the newest finished session {last}"
+        raise HomeError(msg)
+    decided = content.filter(pl.col("reason").is_null() | (pl.col("reason") != NOT_FINISHED))
+    newest = {
+        (dataset, market): session
+        for dataset, market, session in decided.group_by("dataset", "market")
+        .agg(pl.col("session").max())
+        .select("dataset", "market", "session")
+        .iter_rows()
+    }
+    first = min(newest.get((dataset, market), home.history_start) for dataset in datasets for market in markets)
+    return SessionRange(markets, min(first_open(calendars, max(first, home.history_start)), last), last)
+
+
+def chosen_range(
+    home: HomeConfig,
+    calendars: Mapping[str, SessionCalendar],
+    markets: Sequence[str],
+    first: date | None,
+    last: date | None,
+    now: datetime,
+) -> SessionRange:
+    """A range that a person asked for; HomeError with one sentence where it cannot be."""
+    unknown = [market for market in markets if market not in calendars]
+    if unknown:
+        msg = f"no market {', '.join(unknown)} in this home; it has {', '.join(calendars)}"
+        raise HomeError(msg)
+    chosen = {m: calendars[m] for m in calendars if m in markets} if markets else dict(calendars)
+    newest = newest_finished(home, chosen, now)
+    start, end = first or home.history_start, last or newest
+    if start > end:
+        msg = f"the range is empty: {start} lies after {end}"
+        raise HomeError(msg)
+    if start < home.history_start:
+        msg = f"the home's history starts at {home.history_start} (history_start in home.yaml), not before"
+        raise HomeError(msg)
+    if end > newest:
+        msg = f"{end} is not finished yet; the newest finished session is {newest}"
+        raise HomeError(msg)
+    opening = first_open(chosen, start)
+    closing = last_open(chosen, end)
+    if opening > closing:
+        msg = f"no market has a session from {start} to {end}"
+        raise HomeError(msg)
+    return SessionRange(tuple(chosen), opening, closing)
+
+
+def neighbours(chosen: Sequence[str], order: Sequence[str]) -> list[tuple[str, ...]]:
+    """Blocks of markets that stand side by side in partition order: a range of keys holds all between its ends."""
+    blocks: list[list[str]] = []
+    for before, market in zip([None, *order], order, strict=False):
+        if market in chosen:
+            if before in chosen:
+                blocks[-1].append(market)
+            else:
+                blocks.append([market])
+    return [tuple(block) for block in blocks]
+
+
+def dataset_requests(wanted: SessionRange, order: Sequence[str], *, whole_history: bool) -> list[JobRequest]:
+    """Jobs of the datasets over a range: reports first, then one run per block of neighbouring markets."""
+    from hydra_assets.defs import jobs  # noqa: PLC0415  imports Dagster; the ranges above do without
+
+    weeks_first = wanted.first if whole_history else wanted.first - REPORT_LOOK_BACK
+    return [
+        JobRequest(ASSETS, jobs.REPORTS_JOB, jobs.week_tags(weeks_first, wanted.last)),
+        *(
+            JobRequest(ASSETS, jobs.DATASETS_JOB, jobs.range_tags(block, wanted.first, wanted.last))
+            for block in neighbours(wanted.markets, order)
+        ),
+    ]
+
+
+def location_requests(module: str, wanted: SessionRange) -> list[JobRequest]:
+    """Jobs that another code location wants in a cycle.
+
+    It says so by a function ``cycle_runs(markets, first, last)`` that returns (job name, tags) in order; a location
+    without one takes no part.
+    """
+    cycle_runs = getattr(importlib.import_module(module), "cycle_runs", None)
+    if cycle_runs is None:
+        return []
+    return [JobRequest(module, job, tags) for job, tags in cycle_runs(wanted.markets, wanted.first, wanted.last)]
