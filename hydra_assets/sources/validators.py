@@ -23,7 +23,9 @@ class ValidatorStore:
         return Validators(entry.get("etag"), entry.get("last_modified")) if entry else None
 
     def remember(self, url: str, validators: Validators) -> None:
-        """Keep a reply's validators, replacing the file atomically."""
+        """Keep a reply's validators, replacing the file atomically; a reply without any leaves no trace."""
+        if not validators.headers():
+            return
         entries = self._read()
         entries[url] = {"etag": validators.etag, "last_modified": validators.last_modified}
         self._file.parent.mkdir(parents=True, exist_ok=True)

@@ -60,8 +60,6 @@ def read_delivery(content: bytes, name: str) -> Delivery:
     Reasons: ``zero_length``, ``no_rows`` (state EMPTY), ``html_instead_of_data``, ``wrong_encoding``, ``truncated``,
     ``truncated_archive``, ``archive_members``, ``too_large``, ``vendor_error``, ``unreadable``.
     """
-    if not content.strip():
-        raise ParseError("zero_length", f"{name} has no content", state=PayloadState.EMPTY)
     names: tuple[str, ...] = (name,)
     if content[:2] == b"PK":
         members = _members(content, name)
@@ -69,9 +67,9 @@ def read_delivery(content: bytes, name: str) -> Delivery:
             return _non_empty(Delivery(tuple(_read_workbook(content, name)), names), name)
         content, member = _unpack_one(content, members, name)
         names = (name, member)
-        if not content.strip():
-            raise ParseError("zero_length", f"{member} in {name} has no content", state=PayloadState.EMPTY)
     text, notes = _decode(content, name)
+    if not text.strip():
+        raise ParseError("zero_length", f"{name} has no content", state=PayloadState.EMPTY)
     head = text[:2000].lstrip().lower()
     if head.startswith(("<!doctype", "<html", "<?xml", "<head", "<body")) or "<html" in head:
         raise ParseError("html_instead_of_data", f"{name} is a web page")
