@@ -70,6 +70,13 @@ class TrainedModel:
         booster = lightgbm.Booster(model_str=self.text)
         return np.asarray(booster.predict(feature_matrix(rows, self.recipe.features), num_threads=1), dtype=np.float64)
 
+    def gain(self) -> dict[str, float]:
+        """Total gain of the splits on each feature."""
+        import lightgbm  # noqa: PLC0415
+
+        gains = lightgbm.Booster(model_str=self.text).feature_importance(importance_type="gain")
+        return dict(zip(self.recipe.features, gains.tolist(), strict=True))
+
 
 def train(recipe: Recipe, snapshot: Snapshot) -> TrainedModel:
     """Fit a recipe; the same recipe and snapshot give the same bytes. ModelError where the snapshot cannot carry it."""

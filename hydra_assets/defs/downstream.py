@@ -1,0 +1,43 @@
+"""Everything that follows from the curated datasets: which assets there are, and which jobs make them.
+
+Options, signals and features are partitioned like the datasets and belong into their job. The model and its predictions
+come after it: a model is partitioned by training date, and a prediction needs the champion of its session.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from hydra_assets.columns import PREDICTIONS
+from hydra_assets.defs.models import MODEL, MODEL_JOB, PREDICTIONS_JOB, model_assets
+from hydra_assets.defs.options import options_assets
+from hydra_assets.defs.signals import signal_assets
+from hydra_assets.home import HomeConfig
+from hydra_assets.markets.model import MarketSpec
+
+AFTER_DATASETS = dg.AssetSelection.assets(MODEL, PREDICTIONS.name)
+"""Assets that do not belong into the datasets' job."""
+
+
+def downstream_assets(home: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.AssetsDefinition]:
+    """All assets after the curated ones."""
+    return [*options_assets(home, markets), *signal_assets(home, markets), *model_assets(home, markets)]
+
+
+def downstream_jobs() -> list[UnresolvedAssetJobDefinition]:
+    """The model job (by group and training date) and the predictions job (by market and session), in this order."""
+    return [
+        dg.define_asset_job(
+            MODEL_JOB,
+            selection=dg.AssetSelection.assets(MODEL),
+            description="Fit and register models for the training dates of the run's tags; run it after datasets_job.",
+            executor_def=dg.in_process_executor,
+        ),
+        dg.define_asset_job(
+            PREDICTIONS_JOB,
+            selection=dg.AssetSelection.assets(PREDICTIONS.name),
+            description="Predictions by the champion of each session; run it after model_job.",
+            executor_def=dg.in_process_executor,
+        ),
+    ]
