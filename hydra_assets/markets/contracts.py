@@ -14,6 +14,7 @@ Vendors' contract months, all understood by :func:`contract_month` and :func:`co
 ``HEZ5``            root, month letter, last digit of the year
 ``C H97 Comdty``    the same after Bloomberg's fashion, root padded to two
 ``LBK8 08 Comdty``  Bloomberg again: last digit, then the two-digit year
+``a2111``           lower-case root, two-digit year, month (Chinese exchanges)
 ==================  =====================================================
 
 A one-digit year is read against the date of the row it stands in: the earliest such month that is not before the
@@ -34,6 +35,7 @@ PIVOT_YEAR = 1970
 _UNIT: int = 10**STRIKE_DECIMALS
 _VENDOR = rf"^\s*([A-Z0-9]{{1,5}}?)\s?([{MONTH_CODES}])(?:\d\s+)?(\d{{4}}|\d{{1,2}})(?:\s+Comdty)?\s*$"
 _DIGITS = r"^\s*(\d{4})(0[1-9]|1[0-2])(?:\d{2})?(?:\.0)?\s*$"
+_YEAR_MONTH = r"^\s*[a-z]{1,2}(\d{2})(0[1-9]|1[0-2])\s*$"
 
 
 class ContractError(ValueError):
@@ -118,12 +120,14 @@ def contract_month(text: str, reference: date | None = None) -> date:
     digits = re.fullmatch(_DIGITS, text)
     if digits is not None:
         return date(int(digits[1]), int(digits[2]), 1)
-    named = re.fullmatch(_VENDOR, text)
-    if named is None:
+    named, plain = re.fullmatch(_VENDOR, text), re.fullmatch(_YEAR_MONTH, text)
+    if named is not None:
+        month, year, width = month_number(named[2]), int(named[3]), len(named[3])
+    elif plain is not None:
+        month, year, width = int(plain[2]), int(plain[1]), 2
+    else:
         msg = f"{text!r} names no contract month"
         raise ContractError(msg)
-    month, year = month_number(named[2]), int(named[3])
-    width = len(named[3])
     if width == 1:
         if reference is None:
             msg = f"{text!r}: a one-digit year needs the date of its row"
@@ -155,9 +159,10 @@ def contract_month_expr(text: pl.Expr, reference: pl.Expr) -> pl.Expr:
     ``reference`` are the rows' dates (null: the pivot of 1970, and no one-digit years).
     """
     year_digits, month_digits = text.str.extract(_DIGITS, 1), text.str.extract(_DIGITS, 2)
-    letter, written = text.str.extract(_VENDOR, 2), text.str.extract(_VENDOR, 3)
+    letter = text.str.extract(_VENDOR, 2)
+    written = pl.coalesce(text.str.extract(_VENDOR, 3), text.str.extract(_YEAR_MONTH, 1))
     month = pl.coalesce(
-        month_digits.cast(pl.Int32, strict=False),
+        pl.coalesce(month_digits, text.str.extract(_YEAR_MONTH, 2)).cast(pl.Int32, strict=False),
         letter.replace_strict(list(MONTH_CODES), list(range(1, 13)), default=None, return_dtype=pl.Int32),
     )
     digits = written.cast(pl.Int32, strict=False)
