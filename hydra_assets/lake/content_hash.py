@@ -1,7 +1,7 @@
 """Content hashes: one SHA-256 per (market, partition date) of a dataset, so that a recomputation can be compared.
 
 The digest covers the values, not the file: column name, validity and value bytes of each row in key order. It
-does not depend on file layout, compression, library version or on ``ingested_at``.
+does not depend on file layout, compression, library version or on the delivery that brought the rows.
 """
 
 import hashlib
@@ -11,8 +11,8 @@ import polars as pl
 
 from hydra_assets.columns import DatasetSpec
 
-NOT_CONTENT = frozenset({"ingested_at"})
-"""Columns about our own clock: two homes that ingest the same bytes on different days hold the same content."""
+NOT_CONTENT = frozenset({"ingested_at", "payload_sha256", "source_row"})
+"""Columns about the delivery: the same facts in another file, or on another day, are the same content."""
 
 HASH_SCHEMA = {"market": pl.String(), "session": pl.Date(), "row_count": pl.Int64(), "sha256": pl.String()}
 
@@ -23,7 +23,7 @@ def partition_hashes(spec: DatasetSpec, rows: pl.DataFrame) -> pl.DataFrame:
         return pl.DataFrame(schema=HASH_SCHEMA)
     date_column = spec.partition_column
     columns = [name for name in spec.columns if name not in NOT_CONTENT]
-    tie_breaks = [name for name in ("known_at", "source", "payload_sha256", "source_row") if name in columns]
+    tie_breaks = [name for name in ("known_at", "source") if name in columns]
     ordered = rows.select(columns).sort(["market", date_column, *spec.key, *tie_breaks], nulls_last=False)
     bounds = (
         ordered.select(pl.struct("market", date_column).rle_id().alias("run"), "market", pl.col(date_column))

@@ -1,0 +1,101 @@
+"""Point in time through Dagster: the same bytes again, batch equals one by one, the future changes no past."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from hydra_assets.markets.loader import load_markets
+from hydra_assets.markets.sessions import calendar_of
+from tests.support.pipeline import Pipeline, make_pipeline
+
+FIRST, MIDDLE, LAST = date(2025, 9, 2), date(2025, 11, 14), date(2025, 12, 12)
+CONFIG = {"kind": "simulated", "markets": ["SIM_HE", "SIM_ZO"], "history_start": FIRST}
+MakePipeline = Callable[..., Pipeline]
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, fresh_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> MakePipeline:
+    monkeypatch.setenv("HYDRA_NOW", "2025-12-13T12:00:00+00:00")
+
+    def make(name: str, **changes: object) -> Pipeline:
+        return make_pipeline(tmp_path / name, {**CONFIG, **changes}, fresh_database(), monkeypatch)
+
+    return make
+
+
+def describe(hashes: pl.DataFrame) -> str:
+    return f"{hashes.height} partitions of {hashes['dataset'].n_unique()} datasets"
+
+
+def test_recomputing_any_range_gives_the_same_bytes(pipeline: MakePipeline) -> None:
+    home = pipeline("home")
+    home.bring_up(FIRST, LAST)
+    before = home.hashes()
+    home.bring_up(date(2025, 10, 6), date(2025, 10, 31))
+    home.bring_up(FIRST, LAST, ["SIM_ZO"])
+    print(f"recomputed twice: {describe(before)} unchanged")
+    assert before["dataset"].n_unique() >= 7
+    assert home.hashes().equals(before)
+
+
+def test_session_by_session_equals_the_batch(pipeline: MakePipeline) -> None:
+    start = date(2025, 12, 1)
+    batch = pipeline("batch")
+    batch.bring_up(FIRST, LAST)
+    expected = batch.hashes()
+    steps = pipeline("steps")
+    steps.bring_up(FIRST, date(2025, 11, 28))
+    for session in calendar_of(load_markets()["SIM_HE"]).between(start, LAST):
+        steps.bring_up(session, session)
+    print(f"one by one from {start}: {describe(expected)} equal")
+    assert steps.hashes().equals(expected)
+
+
+def test_perturbing_what_comes_after_a_cutoff_changes_nothing_before_it(
+    pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = pipeline("truth")
+    truth.bring_up(FIRST, LAST)
+    perturbed = pipeline("perturbed")
+    monkeypatch.setattr("hydra_assets.defs.raw.DatabaseLedger.parsed", lambda *_: {})
+    _perturb_sources(perturbed, monkeypatch)
+    perturbed.bring_up(FIRST, LAST)
+    same, other = truth.hashes(MIDDLE), perturbed.hashes(MIDDLE)
+    after = truth.hashes().join(perturbed.hashes(), on=["dataset", "market", "session"], how="left", suffix="_other")
+    changed = after.filter((pl.col("session") > MIDDLE) & (pl.col("sha256") != pl.col("sha256_other")))
+    print(f"{describe(same)} up to {MIDDLE} unchanged; {changed.height} partitions after it changed")
+    assert same.equals(other)
+    assert set(changed["dataset"]) >= {
+        "raw_futures_bars",
+        "raw_option_chains",
+        "raw_cot_reports",
+        "futures_curve",
+        "cot_positions",
+        "option_quotes",
+    }
+
+
+def _perturb_sources(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every number that became known after the middle session's cutoff is scaled; every such headline is rewritten."""
+    from hydra_assets.sources.base import ParseContext, ParseResult, Payload
+    from hydra_assets.sources.simulated.source import SimulatedSource
+
+    parse = SimulatedSource.parse
+    specs = load_markets()
+
+    def later(self: SimulatedSource, payload: Payload, context: ParseContext) -> ParseResult:
+        result = parse(self, payload, context)
+        cutoff = max(calendar_of(specs[m]).cutoff(MIDDLE) for m in pipeline.markets)
+        numbers = [
+            n for n in ("settle", "bid", "ask", "volume", "long_contracts", "open_interest") if n in result.rows.columns
+        ]
+        future = pl.col("known_at") > cutoff
+        rows = result.rows.with_columns(pl.when(future).then(pl.col(n) * 1.07).otherwise(n).alias(n) for n in numbers)
+        if "title" in rows.columns:
+            rows = rows.with_columns(pl.when(future).then(pl.lit("other words")).otherwise("title").alias("title"))
+        return ParseResult(rows, result.rejects, result.total_rows, result.notes)
+
+    monkeypatch.setattr(SimulatedSource, "parse", later)
