@@ -551,7 +551,6 @@ COLUMNS.update(
         "side": Column(STR, "code", "Direction of the order.", allowed=("BUY", "SELL")),
         "quantity": Column(I64, "contracts", "Contracts of the order or fill, positive.", minimum=1),
         "limit_price": Column(F64, "price unit", "Worst price at which the order may fill."),
-        "held_before": Column(I64, "contracts", "The broker's own position before the order."),
         "gate_code": Column(STR, "code", "Verdict of the risk gate: passed, or why the order was denied."),
         "exec_id": Column(STR, "name", "The broker's name of the fill."),
         "fill_price": Column(F64, "price unit", "Price of the fill."),
@@ -728,7 +727,7 @@ TARGET_POSITIONS = _derived(
 ORDERS = _derived(
     "orders",
     "Limit orders decided at the session's cutoff, sent or denied by the risk gate.",
-    ("order_ref", "contract", "side", "quantity", "limit_price", "held_before", "gate_code"),
+    ("order_ref", "contract", "side", "quantity", "limit_price", "gate_code"),
     ("order_ref",),
     ("contract", "side", "quantity", "limit_price", "gate_code"),
 )
