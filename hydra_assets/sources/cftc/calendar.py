@@ -36,6 +36,13 @@ DISAGGREGATED_SINCE = date(2009, 9, 1)
 DISAGGREGATED_HISTORY_RELEASED = date(2009, 10, 20)
 """Day on which the CFTC published the disaggregated history of 2006-06-13 to August 2009."""
 
+ODD_REPORT_DATES: Mapping[date, date] = {
+    date(2009, 11, 9): date(2009, 11, 9),
+    date(2014, 11, 10): date(2014, 11, 11),
+    date(2020, 12, 21): date(2020, 12, 21),
+}
+"""By Monday, the as-of dates in the CFTC's own history since 2009 that the weekly rule does not give."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReleaseException:
@@ -133,10 +140,14 @@ def release_date(report_date: date, family: Family = Family.LEGACY) -> date:
 
 
 def report_date_of_week(monday: date) -> date:
-    """As-of date of the report of a week: its Tuesday, or the Monday where federal offices rest on the Tuesday."""
-    on_record = [day for day in (monday, monday + timedelta(days=1)) if day in release_exceptions()]
+    """As-of date of the report of a week: its Tuesday, or the Monday where Tuesday is a federal holiday by law.
+
+    A day closed by executive order moves no as-of date (2019-12-24 and 2024-12-24 were reported as Tuesdays).
+    """
+    if monday in ODD_REPORT_DATES:
+        return ODD_REPORT_DATES[monday]
     tuesday = monday + timedelta(days=1)
-    return on_record[0] if on_record else tuesday if is_federal_workday(tuesday) else monday
+    return monday if tuesday in federal_holidays(tuesday.year) else tuesday
 
 
 def _at_release_hour(day: date) -> datetime:

@@ -1,6 +1,6 @@
 """The real files, with values read from them by eye."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -8,6 +8,7 @@ import pytest
 
 from hydra_assets.sources.base import ParseResult
 from hydra_assets.sources.cftc import parse_cot
+from hydra_assets.sources.cftc.calendar import report_date_of_week
 from hydra_assets.sources.cftc.layout import detect
 from hydra_assets.sources.cftc.source import vintage_time
 from hydra_assets.sources.cftc.write import disaggregated_header, legacy_header
@@ -140,6 +141,13 @@ def test_public_reporting_workbook() -> None:
         date(2023, 7, 3),
         date(2025, 11, 10),
     ]
+
+
+def test_as_of_dates_of_seventeen_years_are_those_of_the_calendar() -> None:
+    days = weeks(parse(real("cot/legacy_socrata_multiyear/CoT_Disagg_FutsOnly.xlsx")), "ZC")
+    assert [report_date_of_week(d - timedelta(days=d.weekday())) for d in days] == days
+    # No week is missing, the three shutdowns included.
+    assert len(days) == (days[-1] - days[0]).days // 7 + 1
 
 
 def test_workbook_and_vintage_agree_where_they_overlap() -> None:
