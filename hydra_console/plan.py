@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from hydra_assets.columns import DATASETS, RAW_COT_REPORTS, PartitionedBy
 from hydra_assets.home import HomeConfig, HomeError
 from hydra_assets.markets.sessions import SessionCalendar
 from hydra_console.runner import JobRequest
@@ -124,17 +125,39 @@ def neighbours(chosen: Sequence[str], order: Sequence[str]) -> list[tuple[str, .
     return [tuple(block) for block in blocks]
 
 
-def dataset_requests(wanted: SessionRange, order: Sequence[str], *, whole_history: bool) -> list[JobRequest]:
-    """Jobs of the datasets over a range: reports first, then one run per block of neighbouring markets."""
+def dataset_requests(
+    wanted: SessionRange, order: Sequence[str], *, whole_history: bool, assets: Sequence[str] = ()
+) -> list[JobRequest]:
+    """Jobs of the datasets over a range: reports first, then one run per block of neighbouring markets.
+
+    ``assets`` narrows them; HomeError where one is no dataset of the home.
+    """
     from hydra_assets.defs import jobs  # noqa: PLC0415  imports Dagster; the ranges above do without
 
+    weekly = [name for name in assets if name == RAW_COT_REPORTS.name]
+    daily = [name for name in assets if name not in weekly]
+    unknown = sorted(set(daily) - set(session_datasets())) if daily else []
+    if unknown:
+        msg = f"no asset {', '.join(unknown)}; there are {', '.join([RAW_COT_REPORTS.name, *session_datasets()])}"
+        raise HomeError(msg)
     weeks_first = wanted.first if whole_history else wanted.first - REPORT_LOOK_BACK
-    return [
-        JobRequest(ASSETS, jobs.REPORTS_JOB, jobs.week_tags(weeks_first, wanted.last)),
-        *(
-            JobRequest(ASSETS, jobs.DATASETS_JOB, jobs.range_tags(block, wanted.first, wanted.last))
+    requests = []
+    if weekly or not assets:
+        requests.append(JobRequest(ASSETS, jobs.REPORTS_JOB, jobs.week_tags(weeks_first, wanted.last)))
+    if daily or not assets:
+        requests += [
+            JobRequest(ASSETS, jobs.DATASETS_JOB, jobs.range_tags(block, wanted.first, wanted.last), tuple(daily))
             for block in neighbours(wanted.markets, order)
-        ),
+        ]
+    return requests
+
+
+def session_datasets() -> list[str]:
+    """Datasets per market and session that the assets' location computes."""
+    definitions = importlib.import_module(ASSETS).defs
+    keys = {key.to_user_string() for key in definitions.resolve_asset_graph().executable_asset_keys}
+    return [
+        name for name, spec in DATASETS.items() if name in keys and spec.partitioned_by is PartitionedBy.MARKET_SESSION
     ]
 
 

@@ -8,6 +8,19 @@ import typer
 from hydra_console.cli import database, datasets, home, server
 
 DEBUG_VARIABLE = "HYDRA_DEBUG"
+USER_ERRORS = frozenset(
+    {
+        "hydra_assets.home.HomeError",
+        "hydra_assets.lake.tables.LakeError",
+        "hydra_assets.markets.loader.MarketError",
+        "hydra_assets.sources.base.SourceError",
+        "hydra_assets.state.db.DatabaseError",
+        "hydra_console.bootstrap.errors.BootstrapError",
+        "hydra_console.cli.output.UserError",
+        "hydra_console.runner.UnknownJobError",
+    }
+)
+"""Exceptions whose message is a sentence for the user; a test keeps the names true."""
 
 app = typer.Typer(
     name="hydra",
@@ -37,7 +50,7 @@ def _sources() -> None:
     """Keep ``check`` a command of its own while it is the only one."""
 
 
-def main() -> None:
+def run() -> None:
     """Run the command line; exit status 0, 1 (it did not work) or 2 (it was not understood)."""
     try:
         app()
@@ -52,14 +65,5 @@ def main() -> None:
 
 
 def _is_for_the_user(error: Exception) -> bool:
-    from hydra_assets.home import HomeError  # noqa: PLC0415  only once something went wrong
-    from hydra_assets.lake.tables import LakeError  # noqa: PLC0415
-    from hydra_assets.markets.loader import MarketError  # noqa: PLC0415
-    from hydra_assets.sources.base import SourceError  # noqa: PLC0415
-    from hydra_assets.state.db import DatabaseError  # noqa: PLC0415
-    from hydra_console.bootstrap.errors import BootstrapError  # noqa: PLC0415
-    from hydra_console.cli.output import UserError  # noqa: PLC0415
-
-    return isinstance(
-        error, HomeError | LakeError | MarketError | SourceError | DatabaseError | BootstrapError | UserError
-    )
+    """Whether the message is written for the user; by name, since most commands import few of these modules."""
+    return any(f"{cls.__module__}.{cls.__qualname__}" in USER_ERRORS for cls in type(error).__mro__)

@@ -20,9 +20,10 @@ def sql(
 
     from hydra_console.cli.output import UserError, remark, result  # noqa: PLC0415
     from hydra_console.cli.session import engine_of, lake_of, open_home  # noqa: PLC0415
-    from hydra_console.query import QueryError, run_query  # noqa: PLC0415
 
     environment = open_home()
+    from hydra_console.query import QueryError, run_query  # noqa: PLC0415  heavy, and a home may be missing
+
     try:
         rows = run_query(lake_of(environment), lambda: engine_of(environment), query, param or [])
     except QueryError as error:
