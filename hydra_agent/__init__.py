@@ -1,1 +1,1 @@
-"""What should change: observes the champion, tries candidates, judges and promotes."""
+"""What should change: experiments on champions and their verdicts. Imports ``hydra_assets``, never execution."""

@@ -1,1 +1,1 @@
-"""What trades: turns the promoted champion's predictions into orders and fills."""
+"""What trades: targets, the risk gate, orders and fills. Imports ``hydra_assets`` and nothing of the agent."""

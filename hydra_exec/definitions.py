@@ -1,0 +1,25 @@
+"""Code location ``hydra_exec``: one small assembly."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from hydra_assets.definitions import default_resources
+from hydra_assets.home import home_path, read_home
+from hydra_assets.markets.loader import markets_of
+from hydra_exec.defs.trading import trading_assets, trading_jobs
+
+
+def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
+    """All definitions of the location, with parts swapped by tests."""
+    root = home_path()
+    config = read_home(root)
+    return dg.Definitions(
+        assets=trading_assets(config, list(markets_of(config, root).values())),
+        jobs=trading_jobs(),
+        resources={**default_resources(), **(resource_overrides or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()
