@@ -74,7 +74,7 @@ def parse_databento(payload: Payload, context: ParseContext) -> ParseResult:
     """
     if payload.dataset not in {Dataset.FUTURES_BARS, Dataset.OPTION_CHAINS}:
         raise ParseError("wrong_dataset", f"DBN files hold no {payload.dataset}")
-    files = [decode(content) for content in _members(payload.content)]
+    files = [_decoded(name, content) for name, content in _members(payload)]
     offsets = np.concatenate([[0], np.cumsum([file.total for file in files])]).astype(np.int64)
     found = [
         events(group.rtype, group.rows + offset, group.array)
@@ -92,16 +92,23 @@ def parse_databento(payload: Payload, context: ParseContext) -> ParseResult:
     return ParseResult(rows, rejects, int(offsets[-1]))
 
 
-def _members(content: bytes) -> list[bytes]:
-    if not content.startswith(b"PK"):
-        return [content]
+def _decoded(name: str, content: bytes) -> DbnFile:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return decode(content)
+    except ParseError as error:
+        raise ParseError(error.reason, f"{name}: {error.detail}", state=error.state) from error
+
+
+def _members(payload: Payload) -> list[tuple[str, bytes]]:
+    if not payload.content.startswith(b"PK"):
+        return [(payload.name, payload.content)]
+    try:
+        with zipfile.ZipFile(io.BytesIO(payload.content)) as archive:
             members = sorted(archive.infolist(), key=lambda member: member.filename)
             # Stored members only: what they claim to hold cannot exceed the bundle.
             if len(members) > MAX_MEMBERS or any(m.compress_type != zipfile.ZIP_STORED for m in members):
                 raise ParseError("unexpected_bundle", "compressed or too many members")
-            return [archive.read(member) for member in members]
+            return [(member.filename, archive.read(member)) for member in members]
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError) as error:
         raise ParseError("broken_bundle", str(error)) from error
 
