@@ -42,6 +42,8 @@ class Layout(Strict):
     """Separator inside numbers."""
     subtotal: str | None = None
     """Regular expression; a row whose first field matches is a subtotal line."""
+    ignored: tuple[str, ...] = ()
+    """Columns of the vendor that are known and not read; any further one is reported as new."""
     ends_with_newline: bool = False
     """The vendor ends each line: a last line without its end was cut off and is quarantined."""
 

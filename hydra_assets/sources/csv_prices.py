@@ -79,7 +79,8 @@ def _of_market(
     numbers = [c for leg in column_map.legs for c in (*leg.prices.values(), *leg.activity.values())]
     prices = [c for leg in column_map.legs for name, c in leg.prices.items() if name not in column_map.zero_is_missing]
     zero_ok = [c for leg in column_map.legs for name, c in leg.prices.items() if name in column_map.zero_is_missing]
-    faults = date_faults(column_map.when, spec, calendar)
+    empty_row = pl.all_horizontal(pl.col(c).is_null() for c in numbers)
+    faults = [(empty_row, "no_price"), *date_faults(column_map.when, spec, calendar)]
     if column_map.contract_roots == "checked":
         faults.append((_other_root(column_map.legs[0], vendor_root(payload, spec)), "other_market"))
     faults.append((bad_number(numbers, layout), "bad_number"))
@@ -92,7 +93,6 @@ def _of_market(
         for leg in column_map.legs
     ]
     faults.append((pl.any_horizontal(unreadable), "bad_contract"))
-    faults.append((pl.all_horizontal(pl.col(c).is_null() for c in numbers), "no_price"))
     judged = texts.with_columns(first_reason(faults), evidence_expr(column_map.known.evidence))
     refused = judged.filter(pl.col("reason").is_not_null()).with_columns(
         pl.col("reason").replace_strict(DETAILS).alias("detail")

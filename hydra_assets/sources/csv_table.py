@@ -71,7 +71,7 @@ def read_table(content: bytes, layout: Layout, needed: list[str]) -> TextTable:
         "raw",
         *[_text(pl.col("fields").list.get(i), layout.missing).alias(name) for i, name in wanted],
     )
-    notes = tuple(f"new_column:{name}" for name in names if name not in needed)
+    notes = tuple(f"new_column:{name}" for name in names if name not in needed and name not in layout.ignored)
     return TextTable(frame, rejects, rows.height, notes)
 
 
