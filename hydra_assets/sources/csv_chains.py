@@ -14,7 +14,7 @@ from datetime import date
 
 import polars as pl
 
-from hydra_assets.markets.contracts import future_id, future_month, option_id_expr
+from hydra_assets.markets.contracts import STRIKE_DECIMALS, future_id, future_month, option_id_expr
 from hydra_assets.markets.expiry import contracts_of, option_expiry, option_underlying_month
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.sources.base import Dataset, ParseContext, ParseError, ParseResult, Payload
@@ -99,7 +99,7 @@ def _judged(
         columns.append(column_map.vendor_iv.column)
     terms = texts.with_columns(
         _expiry(texts, spec, column_map),
-        (number(column_map.strike, layout) * column_map.strike_scale).alias("strike_value"),
+        (number(column_map.strike, layout) * column_map.strike_scale).round(STRIKE_DECIMALS).alias("strike_value"),
         pl.col(column_map.right)
         .replace_strict(list(column_map.right_names), list(column_map.right_names.values()), default=None)
         .cast(pl.String)

@@ -1,7 +1,7 @@
 r"""LEAN (QuantConnect) data folders: zipped files per contract, whose names say what the rows are about.
 
-A payload is one folder's files bundled into a plain zip (:func:`bundle`), because a contract's quote, trade and open
-interest stand in three archives and make one bar. Rows are numbered through the bundle in order of names.
+A payload is one folder's files bundled into a plain zip (``csv_lean_files.bundle``), because a contract's quote, trade
+and open interest stand in three archives and make one bar. Rows are numbered through the bundle in order of names.
 
 ==========================================================  ===============================================
 ``dc_quote_201203_20120401.csv``                            daily future: kind, a month that is not used, expiry
@@ -22,13 +22,7 @@ wire before that session opened (the minute files show 07:14 New York): it is th
 stamped one.
 """
 
-import io
-import re
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -37,6 +31,7 @@ from hydra_assets.markets.expiry import contracts_of, option_expiry, option_unde
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import SessionCalendar
 from hydra_assets.sources.base import REJECT_SCHEMA, Dataset, ParseContext, ParseError, ParseResult, Payload
+from hydra_assets.sources.csv_lean_files import lines_of, named, texts_of
 from hydra_assets.sources.csv_maps import Known, LeanMap, When
 from hydra_assets.sources.csv_rows import (
     bound_markets,
@@ -49,15 +44,7 @@ from hydra_assets.sources.csv_rows import (
 )
 from hydra_assets.sources.csv_table import reject_rows
 
-MAX_BYTES = 256 * 2**20
-MAX_MEMBERS = 100_000
 EXPIRY_SLACK = timedelta(days=5)
-_KIND = "(?P<kind>quote|trade|openinterest)"
-_STYLE = "(?:american|european)_(?P<right>call|put)_(?P<strike>[0-9]+)"
-_FUTURE = re.compile(rf"^(?P<root>[a-z0-9]+)_{_KIND}_[0-9]{{6}}_(?P<expiry>[0-9]{{8}})\.csv$")
-_OPTION = re.compile(rf"^(?P<root>[a-z0-9]+)_{_KIND}_{_STYLE}_(?P<expiry>[0-9]{{8}})\.csv$")
-_INTRADAY = re.compile(r"^[0-9]{8}_(?P<root>[a-z0-9]+)_(?:tick|second|minute|hour)_.*\.csv$")
-_UNIVERSE = re.compile(r"^[0-9]{8}\.csv$")
 _FIELDS = {"quote": 11, "trade": 6, "openinterest": 2}
 PRICES = ("open", "high", "low", "close", "bid", "ask", "bid_size", "ask_size")
 ACTIVITY = ("volume", "open_interest")
@@ -91,28 +78,6 @@ DETAILS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """One file of the bundle: what its name says and its lines."""
-
-    name: str
-    lines: list[str]
-    reason: str | None
-    kind: str = ""
-    right: str | None = None
-    strike: float | None = None
-    expiry: date | None = None
-
-
-def bundle(files: Sequence[tuple[str, bytes]]) -> bytes:
-    """One stored zip of a folder's files, the same bytes for the same files."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in sorted(files):
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
-    return out.getvalue()
-
-
 def parse_lean(payload: Payload, context: ParseContext, column_map: LeanMap) -> ParseResult:
     """Canonical rows of a bundle or of a single LEAN archive, futures or options as the payload's dataset says.
 
@@ -129,8 +94,8 @@ def parse_lean(payload: Payload, context: ParseContext, column_map: LeanMap) -> 
         raise ParseError("no_market", f"{payload.name}: a LEAN folder belongs to one market")
     spec = specs[0]
     root = vendor_root(payload, spec).lower()
-    members = [_named(name, text, root, payload.dataset, column_map) for name, text in sorted(_texts(payload.content))]
-    frame = _lines(members)
+    members = [named(name, text, root, payload.dataset, column_map) for name, text in sorted(texts_of(payload.content))]
+    frame = lines_of(members)
     total = frame.height
     calendar = context.calendars[spec.symbol]
     judged = _judged(frame, spec, calendar, payload.dataset, column_map)
@@ -146,97 +111,6 @@ def parse_lean(payload: Payload, context: ParseContext, column_map: LeanMap) -> 
     refused = refused.with_columns(pl.col("reason").replace_strict(DETAILS).alias("detail"))
     rejects = reject_rows(refused, "", SET_ASIDE) if refused.height else pl.DataFrame(schema=REJECT_SCHEMA)
     return ParseResult(out, rejects, total)
-
-
-def _texts(content: bytes) -> Iterator[tuple[str, str]]:
-    """Names and texts of all files of an archive, archives in it opened too."""
-    budget = [MAX_BYTES]
-    for name, data in _members(content, budget):
-        if name.endswith(".zip"):
-            inner = [(f"{name}/{member}", text) for member, text in _members(data, budget)]
-        else:
-            inner = [(name, data)]
-        for path, raw in inner:
-            try:
-                yield path, raw.decode("utf-8-sig")
-            except UnicodeDecodeError as error:
-                raise ParseError("wrong_encoding", f"{path} is no text: {error.reason}") from error
-
-
-def _members(content: bytes, budget: list[int]) -> Iterator[tuple[str, bytes]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-            budget[0] -= sum(info.file_size for info in infos)
-            if budget[0] < 0 or len(infos) > MAX_MEMBERS:
-                raise ParseError("too_large", "the archive unpacks to more than is read")
-            for info in infos:
-                yield info.filename, archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
-        raise ParseError("bad_zip", str(error) or type(error).__name__) from error
-
-
-def _named(path: str, text: str, root: str, dataset: Dataset, column_map: LeanMap) -> _Member:
-    name = path.rsplit("/", 1)[-1]
-    lines = text.replace("\r\n", "\n").split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    if _UNIVERSE.match(name):
-        # The first line is the header.
-        return _Member(path, lines[1:], "universe_file")
-    intraday, future, option = _INTRADAY.match(name), _FUTURE.match(name), _OPTION.match(name)
-    found = intraday or future or option
-    reason = None
-    if found is None:
-        reason = "unknown_member"
-    elif found["root"] != root:
-        reason = "other_market"
-    elif intraday is not None:
-        reason = "intraday_bar"
-    elif (future is not None) != (dataset is Dataset.FUTURES_BARS):
-        reason = "other_dataset"
-    if reason is not None or found is None:
-        return _Member(path, lines, reason)
-    try:
-        expiry = datetime.strptime(found["expiry"], "%Y%m%d").date()  # noqa: DTZ007  a date, no instant
-    except ValueError:
-        expiry = None
-    if option is None:
-        return _Member(path, lines, None, found["kind"], expiry=expiry)
-    strike = int(option["strike"]) * column_map.strike_scale
-    return _Member(path, lines, None, option["kind"], option["right"][0].upper(), strike, expiry)
-
-
-def _lines(members: list[_Member]) -> pl.DataFrame:
-    """All rows in order: ``source_row``, ``raw`` (member name and line), the name's facts and the split fields."""
-    names = pl.DataFrame(
-        {
-            "member": range(len(members)),
-            "name": [m.name for m in members],
-            "set_aside": [m.reason for m in members],
-            "kind": [m.kind for m in members],
-            "right": [m.right for m in members],
-            "strike": [m.strike for m in members],
-            "expiry": [m.expiry for m in members],
-            "line": [m.lines for m in members],
-        },
-        schema={
-            "member": pl.Int64,
-            "name": pl.String,
-            "set_aside": pl.String,
-            "kind": pl.String,
-            "right": pl.String,
-            "strike": pl.Float64,
-            "expiry": pl.Date,
-            "line": pl.List(pl.String),
-        },
-    )
-    lines = names.filter(pl.col("line").list.len() > 0).explode("line")
-    return lines.with_columns(
-        pl.int_range(pl.len(), dtype=pl.Int64).alias("source_row"),
-        pl.concat_str("name", pl.lit(": "), "line").alias("raw"),
-        pl.col("line").str.strip_chars().str.split(",").alias("fields"),
-    )
 
 
 def _field(index: int) -> pl.Expr:

@@ -21,7 +21,8 @@ from hydra_assets.sources.base import (
     SourceSettings,
 )
 from hydra_assets.sources.csv_chains import parse_chain
-from hydra_assets.sources.csv_lean import bundle, parse_lean
+from hydra_assets.sources.csv_lean import parse_lean
+from hydra_assets.sources.csv_lean_files import bundle
 from hydra_assets.sources.csv_maps import BarsMap, ChainMap, ColumnMap, LeanMap, MapError, load_maps
 from hydra_assets.sources.csv_prices import parse_prices
 from hydra_assets.sources.local_files import matching_files, read_file
