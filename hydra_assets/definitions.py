@@ -7,8 +7,10 @@ import dagster as dg
 
 from hydra_assets.defs.checks import CHECKS, dataset_checks
 from hydra_assets.defs.curated import curated_assets
+from hydra_assets.defs.downstream import AFTER_DATASETS, downstream_assets, downstream_jobs
 from hydra_assets.defs.jobs import dataset_jobs, schedules_and_sensors
 from hydra_assets.defs.raw import raw_assets
+from hydra_assets.defs.registry import default_registry
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.home import home_path, read_home
 from hydra_assets.markets.loader import markets_of
@@ -29,15 +31,19 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
     root = home_path()
     config = read_home(root)
     markets = list(markets_of(config, root).values())
-    assets = [*raw_assets(config, markets), *curated_assets(config, markets)]
+    assets = [
+        *raw_assets(config, markets),
+        *curated_assets(config, markets),
+        *downstream_assets(config, markets),
+    ]
     schedules, sensors = schedules_and_sensors(config, markets)
     return dg.Definitions(
         assets=assets,
         asset_checks=dataset_checks(list(CHECKS)),
-        jobs=dataset_jobs(dg.AssetSelection.all()),
+        jobs=[*dataset_jobs(dg.AssetSelection.all() - AFTER_DATASETS), *downstream_jobs()],
         schedules=schedules,
         sensors=sensors,
-        resources={**default_resources(), **(resource_overrides or {})},
+        resources={**default_resources(), "registry": default_registry(), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )
 

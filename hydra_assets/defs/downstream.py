@@ -5,12 +5,14 @@ come after it: a model is partitioned by training date, and a prediction needs t
 """
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from hydra_assets.columns import PREDICTIONS
-from hydra_assets.defs.models import MODEL, MODEL_JOB, PREDICTIONS_JOB, model_assets
+from hydra_assets.defs.jobs import RANGE_END, RANGE_START, range_tags
+from hydra_assets.defs.models import MODEL, MODEL_JOB, PREDICTIONS_JOB, groups_of, model_assets, training_partitions
 from hydra_assets.defs.options import options_assets
 from hydra_assets.defs.signals import signal_assets
 from hydra_assets.home import HomeConfig
@@ -41,3 +43,21 @@ def downstream_jobs() -> list[UnresolvedAssetJobDefinition]:
             executor_def=dg.in_process_executor,
         ),
     ]
+
+
+def downstream_runs(
+    home: HomeConfig, markets: Sequence[MarketSpec], chosen: Sequence[str], first: date, last: date
+) -> list[tuple[str, dict[str, str]]]:
+    """Jobs with their tags, in order, that bring models and predictions up after the datasets of [first, last].
+
+    ``chosen`` are neighbouring markets in partition order. A training date is due once the session before it is in the
+    range; its model is of whole groups, whichever markets were chosen.
+    """
+    keys = training_partitions(home, markets).get_partitions_def_for_dimension("training_date").get_partition_keys()
+    due = [day for day in keys if first < date.fromisoformat(day) <= last + timedelta(days=1)]
+    groups = sorted(groups_of(markets))
+    runs = []
+    if due:
+        runs.append((MODEL_JOB, {RANGE_START: f"{groups[0]}|{due[0]}", RANGE_END: f"{groups[-1]}|{due[-1]}"}))
+    runs.append((PREDICTIONS_JOB, range_tags(chosen, first, last)))
+    return runs

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -173,10 +174,10 @@ def _training_dates(keys: Sequence[str]) -> dict[str, list[date]]:
 
 def _model_metadata(
     outcomes: list[dict[str, object]], newest: tuple[TrainedModel, list[str]] | None
-) -> dict[str, dg.RawMetadataValue]:
+) -> dict[str, Any]:
     table = pl.DataFrame(outcomes, infer_schema_length=None)
     counts = table["outcome"].value_counts().sort("outcome")
-    values: dict[str, dg.RawMetadataValue] = {
+    values: dict[str, Any] = {
         "outcomes": dg.MetadataValue.json({str(name): count for name, count in counts.iter_rows()}),
         "fits": dg.MetadataValue.json(outcomes),
     }
