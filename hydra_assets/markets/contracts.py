@@ -33,9 +33,9 @@ STRIKE_DECIMALS = 6
 """Strikes are exact to a millionth of the price unit."""
 PIVOT_YEAR = 1970
 _UNIT: int = 10**STRIKE_DECIMALS
-_VENDOR = rf"^\s*([A-Z0-9]{{1,5}}?)\s?([{MONTH_CODES}])(?:\d\s+)?(\d{{4}}|\d{{1,2}})(?:\s+Comdty)?\s*$"
-_DIGITS = r"^\s*(\d{4})(0[1-9]|1[0-2])(?:\d{2})?(?:\.0)?\s*$"
-_YEAR_MONTH = r"^\s*[a-z]{1,2}(\d{2})(0[1-9]|1[0-2])\s*$"
+_VENDOR = rf"^ *([A-Z0-9]{{1,5}}?) ?([{MONTH_CODES}])(?:[0-9] +)?([0-9]{{4}}|[0-9]{{1,2}})(?: +Comdty)? *$"
+_DIGITS = r"^ *([0-9]{4})(0[1-9]|1[0-2])(?:[0-9]{2})?(?:\.0)? *$"
+_YEAR_MONTH = r"^ *[a-z]{1,2}([0-9]{2})(0[1-9]|1[0-2]) *$"
 
 
 class ContractError(ValueError):

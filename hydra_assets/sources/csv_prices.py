@@ -4,6 +4,7 @@ Known when. Prices of a session are known at its settlement publication; volume 
 A file that a vendor sells today says nothing on when its rows were first public: the publisher's rule stands.
 """
 
+import re
 from collections.abc import Mapping
 
 import polars as pl
@@ -112,7 +113,7 @@ def _of_market(
 
 def _other_root(leg: Leg, root: str) -> pl.Expr:
     named = pl.col(leg.contract).str.to_uppercase()
-    return ~named.str.contains(rf"^{root.upper()}\s?[FGHJKMNQUVXZ]?\d").fill_null(False)
+    return ~named.str.contains(rf"^{re.escape(root.upper())} ?[FGHJKMNQUVXZ]?[0-9]").fill_null(False)
 
 
 def _leg_rows(good: pl.DataFrame, leg: Leg, spec: MarketSpec, column_map: BarsMap) -> pl.DataFrame:
