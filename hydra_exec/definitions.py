@@ -1,13 +1,15 @@
 """Code location ``hydra_exec``: one small assembly."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 import dagster as dg
 
 from hydra_assets.definitions import default_resources
+from hydra_assets.defs.jobs import range_tags
 from hydra_assets.home import home_path, read_home
 from hydra_assets.markets.loader import markets_of
-from hydra_exec.defs.trading import trading_assets, trading_jobs
+from hydra_exec.defs.trading import TRADE_JOB, trading_assets, trading_jobs
 
 
 def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
@@ -20,6 +22,11 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
         resources={**default_resources(), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )
+
+
+def cycle_runs(markets: Sequence[str], first: date, last: date) -> list[tuple[str, dict[str, str]]]:
+    """What a cycle runs here, after predictions: job and tags."""
+    return [(TRADE_JOB, range_tags(markets, first, last))]
 
 
 defs = build_defs()

@@ -55,9 +55,12 @@ def limit_price(side: Side, settle: float, half_spread_ticks: float, tick: float
 
 
 def intents(
-    market: str, target: Target, held: Mapping[str, int], half_spread_ticks: float, tick: float
+    market: str, target: Target, held: Mapping[str, int], limits: Limits, half_spread_ticks: float
 ) -> list[Intent]:
-    """Orders from what is held towards the target: exits of other contracts first; none where it is not ``ok``."""
+    """Orders from what is held towards the target: exits of other contracts first; none where it is not ``ok``.
+
+    What is more than the market's cap on one order is left for the next sessions.
+    """
     if target.reason is not TargetReason.OK or target.contract is None:
         return []
     others = sorted(contract for contract in held if contract != target.contract)
@@ -70,8 +73,8 @@ def intents(
             continue
         side = Side.BUY if change > 0 else Side.SELL
         settle = target.settles.get(contract)
-        price = limit_price(side, settle, half_spread_ticks, tick) if settle is not None else 0.0
-        out.append(Intent(market, contract, side, abs(change), price, held.get(contract, 0)))
+        price = limit_price(side, settle, half_spread_ticks, limits.tick) if settle is not None else 0.0
+        out.append(Intent(market, contract, side, min(abs(change), limits.max_quantity), price, held.get(contract, 0)))
     return out
 
 
@@ -88,7 +91,7 @@ def trade(
     executions: list[Execution] = []
     for target in targets:
         executions += broker.advance(target.session, bars.get(target.session, {}))
-        for intent in intents(market, target, broker.positions(), half_spread_ticks, limits.tick):
+        for intent in intents(market, target, broker.positions(), limits, half_spread_ticks):
             settle = target.settles.get(intent.contract)
             situation = Situation(
                 has_champion=target.reason is TargetReason.OK,

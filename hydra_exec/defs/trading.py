@@ -31,7 +31,7 @@ def limits_of(market: MarketSpec) -> Limits:
     """Hard limits of a market as the gate takes them."""
     return Limits(
         max_position=market.risk.max_position_contracts,
-        max_quantity=int(market.liquidity.participation_cap * market.liquidity.typical_daily_volume),
+        max_quantity=max(int(market.liquidity.participation_cap * market.liquidity.typical_daily_volume), 1),
         price_collar_fraction=market.risk.price_collar_fraction,
         tick=market.tick,
     )
