@@ -21,6 +21,13 @@ class HomeError(Exception):
     """A home that cannot be used; the message says what to do."""
 
 
+class Span(Strict):
+    """Sessions of one market that are materialised, where they differ from the home's."""
+
+    first: date | None = None
+    last: date | None = None
+
+
 class HomeConfig(Strict):
     """Contents of ``home.yaml``."""
 
@@ -30,6 +37,8 @@ class HomeConfig(Strict):
     """First session that is materialised; rows known earlier are loaded into it, so that history is there."""
     history_end: date | None = None
     """Last session that is materialised, for a home on a finished data set; None follows the clock."""
+    spans: dict[str, Span] = Field(default_factory=dict)
+    """Per market, another first or last session than the home's (a finished file beside a live feed)."""
     seed: int = 20_260_101
     """Seed of the embedded market; of no meaning in a real home."""
     data: str | None = None
@@ -46,6 +55,31 @@ class HomeConfig(Strict):
             msg = f"a {self.kind} home cannot hold {', '.join(wrong)}: simulated and real markets never mix"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _spans_lie_in_history(self) -> Self:
+        for market, span in self.spans.items():
+            if market not in self.markets:
+                msg = f"spans: {market} is not among this home's markets"
+                raise ValueError(msg)
+            if self.first_session(market) < self.history_start or (
+                span.last is not None and span.last < self.first_session(market)
+            ):
+                msg = (
+                    f"spans: {market} must begin on or after history_start {self.history_start} and end after it begins"
+                )
+                raise ValueError(msg)
+        return self
+
+    def first_session(self, market: str) -> date:
+        """First session that is materialised of a market; rows known earlier belong to it."""
+        span = self.spans.get(market)
+        return span.first if span and span.first else self.history_start
+
+    def last_session(self, market: str) -> date | None:
+        """Last session that is materialised of a market, None where it follows the clock."""
+        span = self.spans.get(market)
+        return span.last if span and span.last else self.history_end
 
 
 def home_path() -> Path:
