@@ -24,7 +24,8 @@ Array = NDArray[np.float64]
 
 S_RANGE: Final = (0.004, 1.5)
 RHO_RANGE: Final = (0.02, 25.0)
-X_RANGE: Final = (-6.0, 6.0)
+REACH: Final = 9.0
+"""Standard deviations from the boundary that the table covers; farther out the premium is nil."""
 _SHAPE: Final = (121, 26, 20)
 _NODES: Final = 10
 _ITERATIONS: Final = 10
@@ -61,60 +62,72 @@ def exercise_boundary(s: Array, rho: Array, nodes: int = _NODES) -> tuple[Array,
 
 
 def put_premium(x: Array, s: Array, rho: Array) -> Array:
-    """Premium over the European put in units of the strike, ``[x, n]``, for x = ln(K/F)/s and ``[n]`` pairs s, rho.
+    """Premium over the European put in units of the strike, ``[x, n]``, for ``[n]`` pairs s, rho.
 
-    Past the boundary it is what immediate exercise adds to the European price.
+    ``x`` = ln(K/F)/s is ``[x, 1]`` or ``[x, n]``. Past the boundary it is what immediate exercise adds.
     """
     z, h = exercise_boundary(s, rho)
     y, weight = _gauss(48)
     boundary = -np.sqrt(np.maximum(h @ _interpolation(z, np.sqrt(1 - y**2)).T, 0.0))
     tau = s**2
     left = tau[:, None] * y**2
-    log_f = (-x[:, None] * s[None, :])[..., None]
+    log_f = -x * s
     root = np.sqrt(left)
-    plus = (log_f - boundary) / root + 0.5 * root
-    flow = ndtr(-(plus - root)) - np.exp(log_f) * ndtr(-plus)
+    plus = (log_f[..., None] - boundary) / root + 0.5 * root
+    flow = ndtr(-(plus - root)) - np.exp(log_f)[..., None] * ndtr(-plus)
     discount = 2 * y * weight * np.exp(-rho[:, None] * left) * (rho * tau)[:, None]
     premium: Array = (discount * flow).sum(-1)
-    forward = np.exp(log_f[..., 0])
-    d2 = x[:, None] * s / s + 0.5 * s  # -d- of the European put
-    european = np.exp(-rho * tau) * (ndtr(d2) - forward * ndtr(d2 - s))
-    exercised = log_f[..., 0] <= -np.sqrt(h[:, 0])
-    return np.where(exercised, 1 - forward - european, premium)
+    exercised = log_f <= -np.sqrt(h[:, 0])
+    return np.where(exercised, _exercise_now(x, s, rho * tau), premium)
 
 
 def early_exercise_premium(forward: Array, strike: Array, s: Array, rate_time: Array, *, call: bool) -> Array:
-    """Premium of American over European options on futures, in the price unit, elementwise.
+    """Premium of American over European options on futures, in the price unit, ``[n]``.
 
     ``s`` is the total volatility sigma sqrt(T) at the strike, ``rate_time`` is r T. Outside the table's ranges of s
     and rho the nearest edge is used, with the premium in proportion to r T.
     """
-    s_in = np.clip(s, *S_RANGE)
-    rho = rate_time / s**2
-    rho_in = np.clip(rho, *RHO_RANGE)
     base = forward if call else strike
-    x = np.log(forward / strike) / s_in * (1 if call else -1)
-    inside = np.clip(x, *X_RANGE)
-    spots = np.stack(
-        [
-            (inside - X_RANGE[0]) / (X_RANGE[1] - X_RANGE[0]) * (_SHAPE[0] - 1),
-            np.log(s_in / S_RANGE[0]) / np.log(S_RANGE[1] / S_RANGE[0]) * (_SHAPE[1] - 1),
-            np.log(rho_in / RHO_RANGE[0]) / np.log(RHO_RANGE[1] / RHO_RANGE[0]) * (_SHAPE[2] - 1),
-        ]
-    )
-    scaled = map_coordinates(_table(), spots, order=3, prefilter=False, mode="nearest")
-    return np.asarray(np.maximum(scaled, 0.0) * rate_time * s * base)
+    x = np.log(forward / strike) / s * (1 if call else -1)
+    rho = rate_time / s**2
+    across = np.log(np.clip(s, *S_RANGE) / S_RANGE[0]) / np.log(S_RANGE[1] / S_RANGE[0]) * (_SHAPE[1] - 1)
+    along = np.log(np.clip(rho, *RHO_RANGE) / RHO_RANGE[0]) / np.log(RHO_RANGE[1] / RHO_RANGE[0]) * (_SHAPE[2] - 1)
+    premium, boundary = _tables()
+    to_boundary = x - map_coordinates(boundary, [across, along], order=3, prefilter=False, mode="nearest")
+    place = (np.clip(to_boundary, -REACH, 0.0) / REACH + 1) * (_SHAPE[0] - 1)
+    scaled = map_coordinates(premium, [place, across, along], order=3, prefilter=False, mode="nearest")
+    waiting = np.maximum(scaled, 0.0) * rate_time * s
+    # Below the table's rho the boundary lies farther out than its edge says.
+    stopped = (to_boundary >= 0) & (rho >= RHO_RANGE[0])
+    return np.asarray(base * np.where(stopped, _exercise_now(x, s, rate_time), waiting))
+
+
+def _exercise_now(x: Array, s: Array, rate_time: Array) -> Array:
+    """Put exercised at once, less the European put, in units of the strike."""
+    forward, minus_d2 = np.exp(-x * s), x + 0.5 * s
+    european = np.exp(-rate_time) * (ndtr(minus_d2) - forward * ndtr(minus_d2 - s))
+    return np.asarray(1 - forward - european)
 
 
 @lru_cache(maxsize=1)
-def _table() -> Array:
-    """Spline coefficients of premium / (r T s), ``[x, s, rho]``; about a tenth of a second."""
-    x = np.linspace(*X_RANGE, _SHAPE[0])
-    s = np.geomspace(*S_RANGE, _SHAPE[1])
-    rho = np.geomspace(*RHO_RANGE, _SHAPE[2])
-    grid_s, grid_rho = (a.ravel() for a in np.meshgrid(s, rho, indexing="ij"))
-    premium = put_premium(x, grid_s, grid_rho) / (grid_rho * grid_s**3)
-    return np.asarray(spline_filter(premium.reshape(_SHAPE), order=3, mode="nearest"))
+def _tables() -> tuple[Array, Array]:
+    """Spline coefficients of premium / (r T s), ``[x to the boundary, s, rho]``, and of the boundary's x, ``[s, rho]``.
+
+    Measured from the boundary the premium is smooth; across it its second derivative jumps.
+    """
+    s, rho = (
+        a.ravel()
+        for a in np.meshgrid(np.geomspace(*S_RANGE, _SHAPE[1]), np.geomspace(*RHO_RANGE, _SHAPE[2]), indexing="ij")
+    )
+    _, h = exercise_boundary(s, rho)
+    boundary = np.sqrt(h[:, 0]) / s
+    # The last node lies a hair before the boundary, where the integral still holds.
+    before = np.linspace(-REACH, 0.0, _SHAPE[0])[:, None] - 1e-9
+    premium = put_premium(boundary + before, s, rho) / (rho * s**3)
+    return (
+        np.asarray(spline_filter(premium.reshape(_SHAPE), order=3, mode="nearest")),
+        np.asarray(spline_filter(boundary.reshape(_SHAPE[1:]), order=3, mode="nearest")),
+    )
 
 
 def _gauss(n: int) -> tuple[Array, Array]:

@@ -3,7 +3,8 @@
 Payloads. One per market and calendar quarter (CFTC reports: year of release, as the CFTC cuts its own files), holding
 only sessions (releases) inside the window and finished by ``now``. The text of a session is the same in every payload
 that holds it, whatever else the window asked for and whatever was generated before: a payload is a header and its
-sessions' blocks one after another. A payload per session would cost 25,000 parser calls for a home's first run; this way it is 330.
+sessions' blocks one after another. A payload per session would cost a home's first run 25,000 parser calls, this way
+300.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from hydra_assets.markets.model import MarketSpec
 from hydra_assets.sources.cftc.layout import Family, Scope
 from hydra_assets.sources.simulated.market import SimulatedMarket, build_market
 from hydra_assets.sources.simulated.positions import is_reported, report_dates, report_rows
@@ -12,7 +13,7 @@ from hydra_assets.sources.simulated.world import World
 from .sim_specs import HOGS, OATS
 
 
-def market_of(spec=HOGS) -> SimulatedMarket:  # type: ignore[no-untyped-def]
+def market_of(spec: MarketSpec = HOGS) -> SimulatedMarket:
     market = build_market(spec, World(), 3, date(2019, 1, 2), date(2023, 12, 29))
     assert market is not None
     return market
@@ -37,13 +38,17 @@ def test_every_report_adds_up(family: Family, scope: Scope) -> None:
     total = ["total_reportable", "nonreportable"]
     for side in ("long", "short"):
         column = f"{side}_contracts"
-        parts = rows.filter(~pl.col("category").is_in(total)).group_by("report_date").agg(
-            (pl.col(column) + pl.col("spread_contracts")).sum().alias("parts")
+        parts = (
+            rows.filter(~pl.col("category").is_in(total))
+            .group_by("report_date")
+            .agg((pl.col(column) + pl.col("spread_contracts")).sum().alias("parts"))
         )
         whole = rows.filter(pl.col("category") == "total_reportable").select("report_date", column)
         assert parts.join(whole, on="report_date").select((pl.col("parts") == pl.col(column)).all()).item()
-        summed = rows.filter(pl.col("category").is_in(total)).group_by("report_date").agg(
-            pl.col(column).sum(), pl.col("open_interest").first()
+        summed = (
+            rows.filter(pl.col("category").is_in(total))
+            .group_by("report_date")
+            .agg(pl.col(column).sum(), pl.col("open_interest").first())
         )
         assert (summed[column] == summed["open_interest"]).all()
 

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 import hydra_assets
-from hydra_assets.markets.loader import load_markets
 from hydra_assets.home import DEFAULT_SIM_MARKETS, HomeConfig
+from hydra_assets.markets.loader import load_markets
 from hydra_assets.sources.simulated.truth import Knowledge, attainable_sharpe, world_truth, write_truth
 from hydra_assets.sources.simulated.world import Edge, EdgeKind, World
 
@@ -34,7 +34,7 @@ def test_the_default_world_can_earn_a_sharpe_of_about_two_until_its_edge_breaks(
 
 
 def test_luck_averages_out() -> None:
-    found = [attainable_sharpe(World(), seed, SPECS, START, BEFORE) for seed in range(10, 18)]
+    found = [attainable_sharpe(World(), seed, SPECS, START, BEFORE) for seed in range(10, 16)]
     luck = np.array([a.realised - a.expected for a in found])
     assert abs(luck.mean()) < 4 * 0.5 / np.sqrt(len(luck))
 
@@ -49,7 +49,8 @@ def test_without_an_edge_there_is_nothing_to_earn() -> None:
     assert attainable_sharpe(world, 5, SPECS, START, BEFORE).expected == 0
     believer = [attainable_sharpe(world, seed, SPECS, START, BEFORE, belief=Edge()) for seed in range(4)]
     assert all(a.gross == 0 and a.expected < 0 for a in believer)
-    assert abs(np.mean([a.realised for a in believer])) < 4 * 0.5 / 2 + 0.5
+    # Pure luck less costs: four spans of four years, each with a standard error of a half.
+    assert -1.5 < np.mean([a.realised for a in believer]) < 0.75
 
 
 def test_truth_goes_to_its_own_directory(tmp_path: Path) -> None:
