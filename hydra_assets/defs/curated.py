@@ -6,7 +6,14 @@ from datetime import date, timedelta
 import dagster as dg
 import polars as pl
 
-from hydra_assets.columns import COT_POSITIONS, FUTURES_CURVE, OPTION_QUOTES, RAW_OPTION_CHAINS
+from hydra_assets.columns import (
+    COT_POSITIONS,
+    FUTURES_CURVE,
+    OPTION_QUOTES,
+    RAW_COT_REPORTS,
+    RAW_FUTURES_BARS,
+    RAW_OPTION_CHAINS,
+)
 from hydra_assets.curated.curve import futures_curve
 from hydra_assets.curated.positions import cot_positions, monday_of
 from hydra_assets.curated.quotes import option_quotes
@@ -73,7 +80,7 @@ def curated_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> li
         description=FUTURES_CURVE.description,
         partitions_def=partitions,
         backfill_policy=policy,
-        deps=[Dataset.FUTURES_BARS],
+        deps=[RAW_FUTURES_BARS.name],
         kinds={"deltalake", "polars"},
     )
     def curve(
@@ -96,7 +103,7 @@ def curated_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> li
         description=COT_POSITIONS.description,
         partitions_def=partitions,
         backfill_policy=policy,
-        deps=[dg.AssetDep(Dataset.COT_REPORTS, partition_mapping=dg.AllPartitionMapping())],
+        deps=[dg.AssetDep(RAW_COT_REPORTS.name, partition_mapping=dg.AllPartitionMapping())],
         kinds={"deltalake", "polars"},
     )
     def positions(
@@ -122,7 +129,7 @@ def curated_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> li
         description=OPTION_QUOTES.description,
         partitions_def=partitions,
         backfill_policy=policy,
-        deps=[Dataset.OPTION_CHAINS, FUTURES_CURVE.name],
+        deps=[RAW_OPTION_CHAINS.name, FUTURES_CURVE.name],
         kinds={"deltalake", "polars"},
     )
     def quotes(
