@@ -8,7 +8,7 @@ filled from Kim's integral (1990)
 
 with the exercise boundary B solved by the fixed point "B" of Andersen, Lake and Offengenden, "High-performance
 American option pricing", J. Comp. Finance 20 (2016), on Chebyshev nodes of sqrt(u), where ln(B/K)^2 is smooth. Time
-runs in units of variance. Against binomial trees of 4,000 steps the interpolated premium is off by less than 1e-5 of
+runs in units of variance. Against binomial trees of 2,000 steps the interpolated premium is off by less than 1e-5 of
 the strike in the table's domain (``tests/.../test_american.py``), a thousandth of the narrowest option tick.
 """
 
