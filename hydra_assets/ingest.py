@@ -35,6 +35,7 @@ from hydra_assets.state.records import PayloadRecord
 PARSER_VERSION = "1"
 """Raised when a parser reads the same bytes differently, so that known payloads are read again."""
 
+_INSTANT = pl.Datetime("us", "UTC")
 NO_MARKET = "NONE"
 """Market of a quarantined row whose market is not known."""
 
@@ -44,6 +45,10 @@ class PayloadLedger(Protocol):
 
     def parsed(self, dataset: str, context: str) -> Mapping[str, datetime | None]:
         """Digests of the payloads already parsed in this context, with the time at which they were public."""
+        ...
+
+    def published(self, dataset: str) -> Mapping[str, datetime]:
+        """Since when each payload parsed in any context was public: its own evidence, or its first fetch."""
         ...
 
     def record(self, deliveries: Sequence[PayloadRecord]) -> None:
@@ -81,16 +86,13 @@ class Ingest:
         dataset = request.dataset
         spec = DATASETS[dataset]
         context = self.context_digest()
-        parsed = dict(self.ledger.parsed(dataset, context))
-        batch = _Batch(self.lake, spec, [m.symbol for m in request.markets], parsed)
+        batch = _Batch(self.lake, spec, set(self.ledger.parsed(dataset, context)), dict(self.ledger.published(dataset)))
         deliveries: list[PayloadRecord] = []
         for source in sources:
             try:
                 for payload in source.fetch(request):
-                    delivery = self._take(source, payload, batch, request.now)
-                    deliveries.append(delivery)
-                    if delivery.state is PayloadState.PARSED:
-                        parsed[delivery.sha256] = payload.available_at
+                    # One by one: what came before a failure is kept.
+                    deliveries.append(self._take(source, payload, batch, request.now))  # noqa: PERF401
             except SourceError as error:
                 deliveries.append(_failed_fetch(source, request, error))
         rows, quarantine = batch.frames()
@@ -145,7 +147,7 @@ class Ingest:
         self, payload: Payload, sha256: str, result: ParseResult, spec: DatasetSpec, now: datetime
     ) -> pl.DataFrame:
         stamped = result.rows.with_columns(
-            pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("ingested_at"),
+            pl.lit(now).cast(_INSTANT).alias("ingested_at"),
             pl.lit(payload.source).alias("source"),
             pl.lit(sha256).alias("payload_sha256"),
         )
@@ -157,15 +159,14 @@ class Ingest:
         parts = []
         for (market,), part in typed.group_by(["market"], maintain_order=True):
             calendar = self.context.calendars[str(market)]
-            first = (
-                calendar.next_session(self.history_start)
-                if not calendar.is_session(self.history_start)
-                else self.history_start
+            start = self.history_start
+            first = start if calendar.is_session(start) else calendar.next_session(start)
+            # Past the calendar's end there is no session; a maximum would make the first one of it.
+            placed = part.with_columns(calendar.session_for(part["known_at"]).alias("session")).with_columns(
+                pl.when(pl.col("session") < first).then(pl.lit(first)).otherwise("session").alias("session")
             )
-            session = pl.max_horizontal(calendar.session_for(part["known_at"]), pl.lit(first))
             # Where every weekday is decided but trading never stops, a weekend's quote is no fault.
             always_open = self.context.markets[str(market)].calendar == WEEKDAYS
-            placed = part.with_columns(session.alias("session"))
             parts.append(faults(placed, spec, now, None if always_open else calendar))
         return pl.concat(parts) if parts else faults(typed, spec, now)
 
@@ -178,25 +179,28 @@ class Ingest:
 
 
 class _Batch:
-    """Rows accepted so far in one ingest, and what the lake holds already."""
+    """Rows accepted so far in one ingest, and what the lake holds already.
 
-    def __init__(self, lake: Lake, spec: DatasetSpec, markets: list[str], parsed: dict[str, datetime | None]) -> None:
+    A payload may hold rows of markets that nobody asked for; the lake's rows of a market are read when its first row
+    comes, so that those are recognised too.
+    """
+
+    def __init__(self, lake: Lake, spec: DatasetSpec, parsed: set[str], published: dict[str, datetime]) -> None:
+        self.lake = lake
         self.spec = spec
         self.parsed = parsed
-        held = lake.read(spec.name, markets=markets)
-        published = pl.DataFrame(
-            {"payload_sha256": list(parsed), "available_at": list(parsed.values())},
-            schema={"payload_sha256": pl.String(), "available_at": pl.Datetime("us", "UTC")},
-        )
-        self.known = [held.join(published, on="payload_sha256", how="left", maintain_order="left")]
+        self.published = published
+        self.held: dict[str, pl.DataFrame] = {}
+        self.fresh: list[tuple[datetime, datetime, pl.DataFrame]] = []
         self.accepted: list[pl.DataFrame] = []
         self.refused: list[pl.DataFrame] = []
 
     def take(self, base: PayloadRecord, payload: Payload, rows: pl.DataFrame, result: ParseResult) -> PayloadRecord:
         good = rows.filter(pl.col("fault").is_null()).drop("fault", "fault_detail")
         bad = rows.filter(pl.col("fault").is_not_null())
-        transport = pl.Series([payload.available_at or payload.fetched_at], dtype=pl.Datetime("us", "UTC"))
-        transport = transport.new_from_index(0, good.height)
+        self._hold(good)
+        public = self._public(payload, base.sha256)
+        transport = pl.Series([public], dtype=_INSTANT).new_from_index(0, good.height)
         judged = classify(self._overlapping(good), good, self.spec, transport)
         for standing, fault, text in (
             ("older", RowFault.OLDER_VINTAGE, "a vintage that was public later is loaded already"),
@@ -208,11 +212,6 @@ class _Batch:
             )
         fresh = judged.filter(pl.col("standing").is_in(["new", "restated"])).drop("standing")
         same = judged.filter(pl.col("standing") == "same")
-        self.accepted.append(fresh)
-        self.known.append(
-            fresh.with_columns(pl.lit(payload.available_at).cast(pl.Datetime("us", "UTC")).alias("available_at"))
-        )
-        self.refused.append(_quarantine_rows(base, bad, result.rejects))
         # A run that died after the commit left this payload's rows in the lake: they are loaded, not superseded.
         loaded_before = same.join(
             self._overlapping(same).filter(pl.col("payload_sha256") == base.sha256),
@@ -220,18 +219,62 @@ class _Batch:
             how="semi",
             nulls_equal=True,
         )
+        self.parsed.add(base.sha256)
+        self.accepted.append(fresh)
+        if not fresh.is_empty():
+            self.fresh.append((*_span(fresh), fresh.with_columns(pl.lit(public).cast(_INSTANT).alias("available_at"))))
+        self.refused.append(_quarantine_rows(base, bad, result.rejects))
         return _counted(base, result, [fresh, loaded_before], same, bad)
 
+    def _hold(self, rows: pl.DataFrame) -> None:
+        for market in rows["market"].unique():
+            if market not in self.held:
+                held = self.lake.read(self.spec.name, markets=[market])
+                self.held[market] = held.with_columns(
+                    pl.col("payload_sha256")
+                    .replace_strict(self.published, default=None, return_dtype=_INSTANT)
+                    .alias("available_at")
+                )
+
+    def _public(self, payload: Payload, sha256: str) -> datetime:
+        """Since when the payload's bytes were public: its own evidence, or our first sight of them."""
+        if sha256 not in self.published:
+            # A run that died before its ledger entry has left rows: they say when it was.
+            seen = [part.filter(pl.col("payload_sha256") == sha256)["ingested_at"].min() for part in self.held.values()]
+            earlier = [stamp for stamp in seen if isinstance(stamp, datetime)]
+            self.published[sha256] = payload.available_at or min([payload.fetched_at, *earlier])
+            if earlier:
+                ours = pl.col("payload_sha256") == sha256
+                stamp = pl.lit(self.published[sha256]).cast(_INSTANT)
+                self.held = {
+                    market: part.with_columns(pl.when(ours).then(stamp).otherwise("available_at").alias("available_at"))
+                    for market, part in self.held.items()
+                }
+        return self.published[sha256]
+
     def _overlapping(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Known rows of the same span of events, from the lake and from this ingest."""
         if rows.is_empty():
-            return self.known[0].clear()
-        lo, hi = rows["event_time"].min(), rows["event_time"].max()
-        return pl.concat([part.filter(pl.col("event_time").is_between(lo, hi)) for part in self.known])
+            return rows.clear().with_columns(pl.lit(None, dtype=_INSTANT).alias("available_at"))
+        lo, hi = _span(rows)
+        near = pl.col("event_time").is_between(lo, hi)
+        parts = [self.held[market].filter(near) for market in rows["market"].unique(maintain_order=True)]
+        parts += [part.filter(near) for first, last, part in self.fresh if first <= hi and last >= lo]
+        columns = [*self.spec.columns, "available_at"]
+        return pl.concat(part.select(columns) for part in parts)
 
     def frames(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         rows = pl.concat(self.accepted) if self.accepted else pl.DataFrame(schema=self.spec.schema)
         refused = pl.concat(self.refused) if self.refused else pl.DataFrame(schema=QUARANTINE.schema)
         return rows, refused.unique(list(QUARANTINE.key), keep="first", maintain_order=True)
+
+
+def _span(rows: pl.DataFrame) -> tuple[datetime, datetime]:
+    first, last = rows["event_time"].min(), rows["event_time"].max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        msg = "no event time in rows that were validated"
+        raise TypeError(msg)
+    return first, last
 
 
 def _counted(

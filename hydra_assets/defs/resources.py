@@ -19,7 +19,7 @@ from hydra_assets.markets.sessions import SessionCalendar, calendar_of
 from hydra_assets.sources.base import ParseContext, Source
 from hydra_assets.sources.registry import build_sources
 from hydra_assets.state.db import connect
-from hydra_assets.state.payloads import parsed_payloads, record_payloads
+from hydra_assets.state.payloads import parsed_payloads, published_payloads, record_payloads
 from hydra_assets.state.records import PayloadRecord
 
 
@@ -99,6 +99,10 @@ class DatabaseLedger:
     def parsed(self, dataset: str, context: str) -> Mapping[str, datetime | None]:
         """Payloads parsed in this context."""
         return parsed_payloads(self.engine, dataset, context)
+
+    def published(self, dataset: str) -> Mapping[str, datetime]:
+        """Since when payloads parsed in any context were public."""
+        return published_payloads(self.engine, dataset)
 
     def record(self, deliveries: Sequence[PayloadRecord]) -> None:
         """Add deliveries in one transaction."""

@@ -83,6 +83,18 @@ def parsed_payloads(engine: sa.Engine, dataset: str, context: str) -> dict[str, 
         return {row.sha256: row.available_at for row in connection.execute(query)}
 
 
+def published_payloads(engine: sa.Engine, dataset: str) -> dict[str, datetime]:
+    """Since when each parsed payload of a dataset was public: its own evidence, or its first fetch. Any context."""
+    public = sa.func.min(sa.func.coalesce(payloads.c.available_at, payloads.c.fetched_at)).label("public")
+    query = (
+        sa.select(payloads.c.sha256, public)
+        .where(payloads.c.dataset == dataset, payloads.c.state == "parsed")
+        .group_by(payloads.c.sha256)
+    )
+    with engine.connect() as connection:
+        return {row.sha256: row.public for row in connection.execute(query)}
+
+
 def run_row_counts(engine: sa.Engine, dataset: str, run_id: str) -> dict[str, int]:
     """Rows that a run's deliveries of a dataset brought: loaded, superseded, quarantined, set_aside."""
     names = ("loaded", "superseded", "quarantined", "set_aside")
