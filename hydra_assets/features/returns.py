@@ -14,6 +14,8 @@ MIN_SHARE_OF_WINDOW = 0.9
 
 def trailing(values: Floats, window: int) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """Return sum, sum of squares and count of the finite ones among the last ``window`` values, itself included."""
+    if not values.size:
+        return np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64)
     padded = np.concatenate([np.full(window - 1, np.nan), values])
     views = np.lib.stride_tricks.sliding_window_view(padded, window)
     finite = np.isfinite(views)
