@@ -7,8 +7,9 @@ in the lake already are recognised by key and value.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Protocol
 
 import polars as pl
@@ -80,13 +81,14 @@ class Ingest:
     context: ParseContext
     history_start: date
     run_id: str
+    first_sessions: Mapping[str, date] = field(default_factory=dict)
+    """Markets whose first session is another than ``history_start``."""
 
     def run(self, sources: Iterable[Source], request: FetchRequest) -> IngestReport:
         """Fetch, archive, parse, validate and append; a vendor's failure is a recorded state, not an exception."""
         dataset = request.dataset
         spec = DATASETS[dataset]
-        context = self.context_digest()
-        batch = _Batch(self.lake, spec, set(self.ledger.parsed(dataset, context)), dict(self.ledger.published(dataset)))
+        batch = _Batch(self.lake, spec, self.ledger)
         deliveries: list[PayloadRecord] = []
         for source in sources:
             try:
@@ -98,14 +100,21 @@ class Ingest:
         rows, quarantine = batch.frames()
         self.lake.append(dataset, rows)
         self._quarantine(quarantine)
-        self.ledger.record([replace(d, context=context, run_id=self.run_id) for d in deliveries])
+        self.ledger.record([replace(delivery, run_id=self.run_id) for delivery in deliveries])
         return IngestReport(tuple(deliveries), rows.height)
 
-    def context_digest(self) -> str:
-        """Digest of what parsing depends on besides the bytes: with a new market, known payloads are read again."""
-        facts = [PARSER_VERSION, self.history_start.isoformat()]
+    @cached_property
+    def _configuration(self) -> str:
+        facts = [PARSER_VERSION, self.history_start.isoformat(), str(sorted(self.first_sessions.items()))]
         facts += [spec.model_dump_json() for _, spec in sorted(self.context.markets.items())]
-        return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+        return "\n".join(facts)
+
+    def context_digest(self, meta: Mapping[str, str]) -> str:
+        """Digest of what parsing depends on besides the bytes: the configuration and what ``fetch`` said of them.
+
+        With a new market, or for another market of the same file, known bytes are read again.
+        """
+        return hashlib.sha256(f"{self._configuration}\n{sorted(meta.items())}".encode()).hexdigest()[:16]
 
     def _take(self, source: Source, payload: Payload, batch: "_Batch", now: datetime) -> PayloadRecord:
         sha256 = payload.sha256
@@ -119,10 +128,11 @@ class Ingest:
             fetched_at=payload.fetched_at,
             available_at=payload.available_at,
             state=PayloadState.PARSED,
+            context=self.context_digest(payload.meta),
         )
         if not payload.content:
             return replace(base, state=PayloadState.EMPTY, reason="zero_length", detail="the vendor delivered no byte")
-        if sha256 in batch.parsed:
+        if sha256 in batch.parsed_in(base.context):
             return replace(
                 base,
                 state=PayloadState.UNCHANGED,
@@ -159,7 +169,7 @@ class Ingest:
         parts = []
         for (market,), part in typed.group_by(["market"], maintain_order=True):
             calendar = self.context.calendars[str(market)]
-            start = self.history_start
+            start = self.first_sessions.get(str(market), self.history_start)
             first = start if calendar.is_session(start) else calendar.next_session(start)
             # Past the calendar's end there is no session; a maximum would make the first one of it.
             placed = part.with_columns(calendar.session_for(part["known_at"]).alias("session")).with_columns(
@@ -185,15 +195,22 @@ class _Batch:
     comes, so that those are recognised too.
     """
 
-    def __init__(self, lake: Lake, spec: DatasetSpec, parsed: set[str], published: dict[str, datetime]) -> None:
+    def __init__(self, lake: Lake, spec: DatasetSpec, ledger: PayloadLedger) -> None:
         self.lake = lake
         self.spec = spec
-        self.parsed = parsed
-        self.published = published
+        self.ledger = ledger
+        self.parsed: dict[str, set[str]] = {}
+        self.published = dict(ledger.published(spec.name))
         self.held: dict[str, pl.DataFrame] = {}
         self.fresh: list[tuple[datetime, datetime, pl.DataFrame]] = []
         self.accepted: list[pl.DataFrame] = []
         self.refused: list[pl.DataFrame] = []
+
+    def parsed_in(self, context: str) -> set[str]:
+        """Digests of the payloads parsed in a context, those of this ingest among them."""
+        if context not in self.parsed:
+            self.parsed[context] = set(self.ledger.parsed(self.spec.name, context))
+        return self.parsed[context]
 
     def take(self, base: PayloadRecord, payload: Payload, rows: pl.DataFrame, result: ParseResult) -> PayloadRecord:
         good = rows.filter(pl.col("fault").is_null()).drop("fault", "fault_detail")
@@ -219,7 +236,7 @@ class _Batch:
             how="semi",
             nulls_equal=True,
         )
-        self.parsed.add(base.sha256)
+        self.parsed_in(base.context).add(base.sha256)
         self.accepted.append(fresh)
         if not fresh.is_empty():
             self.fresh.append((*_span(fresh), fresh.with_columns(pl.lit(public).cast(_INSTANT).alias("available_at"))))

@@ -36,10 +36,12 @@ def ingest_window(
         context=home.parse_context,
         history_start=home.config.history_start,
         run_id=run_id,
+        first_sessions={market: home.config.first_session(market) for market in home.config.spans},
     )
     chosen = {symbol: home.markets[symbol] for symbol in markets}
     # A first delivery brings all of a source's history: earlier rows belong to the first session.
-    if first is not None and first <= home.config.history_start + timedelta(days=7):
+    starts = [home.config.first_session(market) for market in markets]
+    if first is not None and first <= min(starts) + timedelta(days=7):
         first = None
     deliveries: list[PayloadRecord] = []
     appended = 0

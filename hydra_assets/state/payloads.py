@@ -10,13 +10,12 @@ from sqlalchemy.dialects.postgresql import insert
 from hydra_assets.state.records import PayloadRecord
 from hydra_assets.state.tables import payload_reasons, payloads
 
-_Key = tuple[str, str, str, str, str, str]
-_KEY = ("dataset", "source", "name", "sha256", "state", "reason")
+_Key = tuple[str, str, str, str, str, str, str]
+_KEY = ("dataset", "source", "name", "sha256", "state", "reason", "context")
 _OUTCOME = (
     "size_bytes",
     "available_at",
     "detail",
-    "context",
     "rows_total",
     "rows_loaded",
     "rows_superseded",
@@ -61,7 +60,7 @@ def record_payloads(engine: sa.Engine, records: Sequence[PayloadRecord]) -> None
 
 
 def _key(record: PayloadRecord) -> _Key:
-    return (record.dataset, record.source, record.name, record.sha256, record.state, record.reason)
+    return (record.dataset, record.source, record.name, record.sha256, record.state, record.reason, record.context)
 
 
 def _row(record: PayloadRecord, received_count: int) -> dict[str, object]:

@@ -78,7 +78,9 @@ payloads = sa.Table(
     sa.Column("rows_set_aside", sa.BigInteger, nullable=False),
     sa.Column("notes", JSONB, nullable=False, server_default="[]"),
     _text("run_id"),
-    sa.UniqueConstraint("dataset", "source", "name", "sha256", "state", "reason", name="uq_payloads_delivery"),
+    sa.UniqueConstraint(
+        "dataset", "source", "name", "sha256", "state", "reason", "context", name="uq_payloads_delivery"
+    ),
     comment="Every delivery of a vendor with its end state; the same delivery again only counts up.",
 )
 

@@ -134,7 +134,9 @@ def upgrade() -> None:
         sa.Column("notes", postgresql.JSONB(), server_default="[]", nullable=False),
         sa.Column("run_id", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("dataset", "source", "name", "sha256", "state", "reason", name="uq_payloads_delivery"),
+        sa.UniqueConstraint(
+            "dataset", "source", "name", "sha256", "state", "reason", "context", name="uq_payloads_delivery"
+        ),
         schema="hydra",
         comment="Every delivery of a vendor with its end state; the same delivery again only counts up.",
     )
