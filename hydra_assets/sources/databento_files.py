@@ -197,7 +197,7 @@ def _layout(rtype: int, size: int, ts_out: bool) -> np.dtype[np.void] | None:
     if rtype not in set(RecordType):
         return None
     for record in _LAYOUTS[RecordType(rtype)]:
-        layout = np.dtype(record._dtypes).newbyteorder("<")  # type: ignore[attr-defined]
+        layout: np.dtype[np.void] = np.dtype(record._dtypes).newbyteorder("<")  # type: ignore[attr-defined]
         if layout.itemsize == size - (8 if ts_out else 0):
             return layout
     return None

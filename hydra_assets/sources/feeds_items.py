@@ -150,9 +150,9 @@ def archive_times(
     if not published.strip():
         event = seen or fetched_at
         return event, event
-    event, delay = read_instant(published), TIMED_DELAY
-    if event is None or _NUMERIC.fullmatch(published):
-        event, delay = datetime.combine(read_date(published, order), time(), UTC), DAY_END
+    stamp = None if _NUMERIC.fullmatch(published) else read_instant(published)
+    event = stamp or datetime.combine(read_date(published, order), time(), UTC)
+    delay = TIMED_DELAY if stamp else DAY_END
     if event.date() < EARLIEST:
         raise DateError(Reason.IMPLAUSIBLE_DATE, f"{published!r} is before {EARLIEST.year}")
     if event > fetched_at:

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from hydra_assets.sources.cftc.calendar import is_federal_workday
+from hydra_assets.sources.cftc.calendar import report_date_of_week
 from hydra_assets.sources.cftc.layout import CATEGORIES, Family, Scope
 from hydra_assets.sources.simulated.curve import Curve, activity
 from hydra_assets.sources.simulated.listing import Futures
@@ -34,15 +34,11 @@ _TRADER_SHARE = {
 
 
 def report_dates(first: date, last: date) -> list[date]:
-    """As-of dates from first to last: Tuesdays, or the Monday before a Tuesday on which federal offices rest."""
-    tuesday = first + timedelta(days=(1 - first.weekday()) % 7)
-    out = []
-    while tuesday <= last + timedelta(days=1):
-        day = tuesday if is_federal_workday(tuesday) else tuesday - timedelta(days=1)
-        if first <= day <= last:
-            out.append(day)
-        tuesday += timedelta(days=7)
-    return out
+    """As-of dates of the reports from first to last, by the CFTC's own calendar."""
+    monday = first - timedelta(days=first.weekday())
+    weeks = range((last - monday).days // 7 + 1)
+    days = [report_date_of_week(monday + timedelta(days=7 * week)) for week in weeks]
+    return [day for day in days if first <= day <= last]
 
 
 def is_reported(path: LatentPath, report_date: date) -> bool:
