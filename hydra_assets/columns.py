@@ -701,7 +701,7 @@ FEATURE_VECTOR = _derived(
         "season_sin",
         "season_cos",
         "days_to_last_trade",
-        "settle_age_sessions",
+        "slices_usable",
         "features_missing",
     ),
     (),

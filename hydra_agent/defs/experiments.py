@@ -130,7 +130,7 @@ def candidate_evaluation(
             champion_version=champion.version if champion else None,
             metrics=verdict.metrics,
             verdict=str(verdict.code),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         ),
     )
     return dg.MaterializeResult(metadata={"verdict": str(verdict.code), **verdict.metrics})

@@ -114,7 +114,7 @@ def model_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list
                 if fitted is None:
                     outcome["outcome"] = str(snapshot.reason)
                     continue
-                reason = promote_refit(database.engine, registry.registry, group, fitted, context.run_id)
+                reason = promote_refit(database.engine, registry.registry, group, fitted, context.run.run_id)
                 outcome |= {"outcome": str(reason), "model_sha256": fitted.sha256}
                 newest = fitted, symbols
                 context.log.info(f"{group} {day}: {len(snapshot.rows)} rows, {reason}")

@@ -38,7 +38,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("season_sin", "calendar", "futures_curve"),
     Feature("season_cos", "calendar", "futures_curve"),
     Feature("days_to_last_trade", "calendar", "futures_curve"),
-    Feature("settle_age_sessions", "staleness", "futures_curve"),
+    Feature("slices_usable", "quality", "implied_moments"),
 )
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 DAYS_A_YEAR = 365.25
@@ -67,7 +67,7 @@ def assemble(
     from_curve = pl.concat(parts) if parts else _curve_features(front)
     rows = sessions.select(key)
     for frame in (
-        moments.select(*key, "tilt", "atm_vol", "implied_skew", "moments_reason"),
+        moments.select(*key, "tilt", "atm_vol", "implied_skew", "slices_usable", "moments_reason"),
         crowd.select(*key, "crowd_score", "crowd_confidence", "report_age_days", "crowd_reason"),
         divergence.select(*key, "tilt_z", "divergence_z", "divergence_reason"),
         from_curve,
@@ -84,7 +84,7 @@ def assemble(
 
 def _curve_features(rows: pl.DataFrame) -> pl.DataFrame:
     r = np.log1p(rows["held_return"].cast(pl.Float64).fill_null(np.nan).to_numpy())
-    return rows.select("market", "session", "carry", "days_to_last_trade", "settle_age_sessions").with_columns(
+    return rows.select("market", "session", "carry", "days_to_last_trade").with_columns(
         pl.Series("momentum_20", momentum(r, 20), nan_to_null=True),
         pl.Series("momentum_60", momentum(r, 60), nan_to_null=True),
         pl.Series("realised_vol_20", realised_vol(r, 20), nan_to_null=True),

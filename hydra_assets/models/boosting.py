@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.snapshot import Snapshot, SnapshotReason, feature_matrix
 
-THREADS = 2
+THREADS = 1
+"""A few thousand rows train as fast on one thread, and threads that spin starve whatever runs beside them."""
 
 
 class ModelError(Exception):

@@ -16,7 +16,10 @@ import polars as pl
 
 from hydra_assets.signals.history import expanding_z
 
-MIN_HISTORY_SESSIONS = 60
+MIN_VIEW_SESSIONS = 40
+"""Sessions with a view before it is standardised."""
+MIN_GAP_SESSIONS = 20
+"""Sessions with a gap before it is; fewer, since a gap of two z-scores has about a known scale already."""
 THRESHOLD_SD = 1.0
 
 
@@ -75,10 +78,10 @@ def divergence(moments: pl.DataFrame, crowd: pl.DataFrame, sessions: pl.DataFram
 
 
 def _one_market(rows: pl.DataFrame) -> pl.DataFrame:
-    tilt_z, _ = expanding_z(rows["tilt"].cast(pl.Float64).fill_null(np.nan).to_numpy(), MIN_HISTORY_SESSIONS)
-    crowd_z, _ = expanding_z(rows["crowd_score"].cast(pl.Float64).fill_null(np.nan).to_numpy(), MIN_HISTORY_SESSIONS)
+    tilt_z, _ = expanding_z(rows["tilt"].cast(pl.Float64).fill_null(np.nan).to_numpy(), MIN_VIEW_SESSIONS)
+    crowd_z, _ = expanding_z(rows["crowd_score"].cast(pl.Float64).fill_null(np.nan).to_numpy(), MIN_VIEW_SESSIONS)
     gap = tilt_z - crowd_z
-    gap_z, count = expanding_z(gap, MIN_HISTORY_SESSIONS)
+    gap_z, count = expanding_z(gap, MIN_GAP_SESSIONS)
     return rows.with_columns(
         pl.Series("tilt_z", tilt_z, nan_to_null=True),
         pl.Series("crowd_z", crowd_z, nan_to_null=True),

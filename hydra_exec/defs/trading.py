@@ -124,7 +124,7 @@ def trading_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> li
         context: dg.AssetExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
     ) -> dg.MaterializeResult[None]:
         def compute(part: MarketRange) -> pl.DataFrame:
-            _trade_range(home, lake, database, part, context.run_id)
+            _trade_range(home, lake, database, part, context.run.run_id)
             return orders_between(database.engine, part.market, part.sessions[0], part.sessions[-1])
 
         return derive(

@@ -28,12 +28,12 @@ def inputs(n: int = 120, seed: int = 1) -> dict[str, pl.DataFrame]:
             (noise() * 0.01).alias("held_return"),
             noise().alias("carry"),
             pl.Series("days_to_last_trade", 40 - np.arange(n) % 30),
-            pl.Series("settle_age_sessions", np.arange(n) % 3),
         ),
         "moments": base.with_columns(
             noise().alias("tilt"),
             noise().abs().alias("atm_vol"),
             noise().alias("implied_skew"),
+            pl.Series("slices_usable", np.arange(n) % 5),
             ok.alias("moments_reason"),
         ),
         "crowd": base.with_columns(
