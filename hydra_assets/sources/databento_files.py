@@ -8,6 +8,7 @@ native code. Layout of the metadata: https://databento.com/docs/standards-and-co
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import cast
 
 import databento_dbn as dbn
 import numpy as np
@@ -197,7 +198,7 @@ def _layout(rtype: int, size: int, ts_out: bool) -> np.dtype[np.void] | None:
     if rtype not in set(RecordType):
         return None
     for record in _LAYOUTS[RecordType(rtype)]:
-        layout: np.dtype[np.void] = np.dtype(record._dtypes).newbyteorder("<")  # type: ignore[attr-defined]
+        layout = cast("np.dtype[np.void]", np.dtype(record._dtypes).newbyteorder("<"))  # type: ignore[attr-defined]
         if layout.itemsize == size - (8 if ts_out else 0):
             return layout
     return None
