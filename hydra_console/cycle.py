@@ -23,7 +23,6 @@ def run_all(
     later: Callable[[], Sequence[JobRequest]] = lambda: (),
 ) -> list[JobOutcome]:
     """Run every request of the datasets, then those of ``later`` for as long as all went well."""
-    outcomes = []
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -33,6 +32,7 @@ def run_all(
         TextColumn("{task.fields[step]}", style="dim"),
         TimeElapsedColumn(),
         console=console,
+        disable=not console.is_terminal,
     ) as bars:
         outcomes = [_run(instance, request, bars, console) for request in requests]
         if all(outcome.success for outcome in outcomes):
@@ -46,16 +46,21 @@ def run_all(
 def _run(instance: dg.DagsterInstance, request: JobRequest, bars: Progress, console: Console) -> JobOutcome:
     title = f"{request.module.split('.')[0]} {request.job}"
     task = bars.add_task(title, total=None, partitions=0, step="")
+    shown = 0
 
     def show(progress: JobProgress) -> None:
+        nonlocal shown
         bars.update(
             task, total=progress.total, completed=progress.done, partitions=progress.partitions, step=progress.step
         )
+        if not console.is_terminal and progress.done > shown:
+            shown = progress.done
+            console.print(f"{title}: {progress.done}/{progress.total} {progress.step}")
 
     outcome = run_job(instance, request, show)
-    bars.update(task, step="done" if outcome.success else "failed")
+    state = "done" if outcome.success else "failed"
+    bars.update(task, step=state)
     if not console.is_terminal:
-        state = "done" if outcome.success else "failed"
         console.print(f"{title}: {state}, {sum(outcome.materialised.values()):,} partitions, {outcome.seconds:.0f} s")
     return outcome
 

@@ -4,7 +4,6 @@ A dataset is brought up from the newest session that is on record for each marke
 again, since what was late for it may have arrived. A market or dataset with nothing on record starts the history.
 """
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -14,7 +13,7 @@ import polars as pl
 from hydra_assets.columns import DATASETS, RAW_COT_REPORTS, PartitionedBy
 from hydra_assets.home import HomeConfig, HomeError
 from hydra_assets.markets.sessions import SessionCalendar
-from hydra_console.runner import JobRequest
+from hydra_console.runner import JobRequest, load_location
 
 ASSETS, AGENT, EXEC = "hydra_assets.definitions", "hydra_agent.definitions", "hydra_exec.definitions"
 REPORT_LOOK_BACK = timedelta(days=28)
@@ -154,7 +153,7 @@ def dataset_requests(
 
 def session_datasets() -> list[str]:
     """Datasets per market and session that the assets' location computes."""
-    definitions = importlib.import_module(ASSETS).defs
+    definitions = load_location(ASSETS).defs
     keys = {key.to_user_string() for key in definitions.resolve_asset_graph().executable_asset_keys}
     return [
         name for name, spec in DATASETS.items() if name in keys and spec.partitioned_by is PartitionedBy.MARKET_SESSION
@@ -167,7 +166,7 @@ def location_requests(module: str, wanted: SessionRange) -> list[JobRequest]:
     It says so by a function ``cycle_runs(markets, first, last)`` that returns (job name, tags) in order; a location
     without one takes no part.
     """
-    cycle_runs = getattr(importlib.import_module(module), "cycle_runs", None)
+    cycle_runs = getattr(load_location(module), "cycle_runs", None)
     if cycle_runs is None:
         return []
     return [JobRequest(module, job, tags) for job, tags in cycle_runs(wanted.markets, wanted.first, wanted.last)]

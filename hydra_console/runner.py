@@ -5,6 +5,7 @@ import os
 import socket
 import time
 import uuid
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -166,9 +167,15 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     return abandoned
 
 
+def load_location(module: str) -> Any:
+    """Import a code location without Dagster's remark, once per asset, that backfill policies are in beta."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return importlib.import_module(module)
+
+
 def _job(request: JobRequest) -> dg.JobDefinition:
-    module = importlib.import_module(request.module)
-    definitions: dg.Definitions = module.defs
+    definitions: dg.Definitions = load_location(request.module).defs
     repository = definitions.get_repository_def()
     if not repository.has_job(request.job):
         known = ", ".join(sorted(name for name in repository.job_names if not name.startswith("__")))

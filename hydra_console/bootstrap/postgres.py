@@ -95,6 +95,8 @@ class EmbeddedPostgres:
                 return False
             account = server_account(self.data)
             self._stop(usable_binaries(account), account)
+            with contextlib.suppress(OSError):
+                self.sockets.rmdir()
             return True
 
     def _answers(self, database: str) -> bool:

@@ -42,12 +42,13 @@ def clear_socket(socket_directory: Path) -> None:
     """Free the socket's name before a start, when no server of the data directory is left.
 
     A server whose data directory was deleted under it answers for up to a minute longer, out of files that are
-    gone: it is ended. A lock file with any other number is stale; nobody but us has files in this directory.
+    gone: it is ended, and known by the socket directory on its command line. Any other number is stale; nobody but
+    us has files in this directory.
     """
     lock = socket_directory / ".s.PGSQL.5432.lock"
     with contextlib.suppress(OSError, ValueError, IndexError, psutil.Error):
         process = psutil.Process(int(lock.read_text(encoding="utf-8").split()[0]))
-        if process.name() == "postgres" and not os.path.exists(process.cwd()):
+        if process.name() == "postgres" and str(socket_directory) in process.cmdline():
             process.send_signal(signal.SIGQUIT)
             process.wait(timeout=10)
     lock.unlink(missing_ok=True)

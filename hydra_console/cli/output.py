@@ -7,22 +7,31 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+PIPE_WIDTH = 200
+"""Columns where output goes to a file or program, whose width nobody knows."""
+
+
 class UserError(Exception):
     """Something that the user asked for cannot be done; the message is one sentence that says why."""
 
 
 def result() -> "Console":
     """Console of results."""
-    from rich.console import Console  # noqa: PLC0415  `hydra --help` does without
-
-    return Console(highlight=False, soft_wrap=True)
+    return _console(stderr=False)
 
 
 def remark() -> "Console":
     """Console of progress and remarks."""
-    from rich.console import Console  # noqa: PLC0415
+    return _console(stderr=True)
 
-    return Console(stderr=True, highlight=False)
+
+def _console(*, stderr: bool) -> "Console":
+    from rich.console import Console  # noqa: PLC0415  `hydra --help` does without
+
+    console = Console(stderr=stderr, highlight=False, soft_wrap=not stderr)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    return console
 
 
 def parse_day(text: str | None, name: str) -> date | None:
