@@ -48,7 +48,7 @@ DETAILS: Mapping[str, str] = {
     "bad_number": "a value is no finite number",
     "bad_expiry": "the expiry cannot be read, or the market lists no such option month",
     "expired_option": "the option had expired before the row's date",
-    "bad_strike": "no strike above zero",
+    "bad_strike": "no strike above zero, or one beyond any market",
     "bad_right": "neither call nor put",
     "negative_price": "a price below zero",
     "no_rate": "a price in coin without an underlying price",
@@ -61,6 +61,8 @@ DETAILS: Mapping[str, str] = {
     "no_underlying_price": "no price of the underlying future",
 }
 MIN_FILLED_MONTHS = 3
+LARGEST_STRIKE = 1e12
+"""Ids write strikes exactly up to here."""
 
 
 def parse_chain(payload: Payload, context: ParseContext, column_map: ChainMap) -> ParseResult:
@@ -117,7 +119,7 @@ def _judged(
         (bad_number(columns, layout), "bad_number"),
         (pl.col("expiry_date").is_null(), "bad_expiry"),
         (pl.col("expiry_date") < pl.col("event_session"), "expired_option"),
-        (~(pl.col("strike_value") > 0).fill_null(False), "bad_strike"),
+        (~((pl.col("strike_value") > 0) & (pl.col("strike_value") < LARGEST_STRIKE)).fill_null(False), "bad_strike"),
         (pl.col("right_code").is_null(), "bad_right"),
         (
             pl.any_horizontal(number(c, layout) < 0 for n, c in column_map.prices.items() if n in MONEY),

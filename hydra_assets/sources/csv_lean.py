@@ -34,6 +34,7 @@ from hydra_assets.sources.base import REJECT_SCHEMA, Dataset, ParseContext, Pars
 from hydra_assets.sources.csv_lean_files import lines_of, named, texts_of
 from hydra_assets.sources.csv_maps import Known, LeanMap, When
 from hydra_assets.sources.csv_rows import (
+    LARGEST_NUMBER,
     bound_markets,
     by_record,
     date_faults,
@@ -133,10 +134,12 @@ def _judged(
         for which, places in layout.items():
             if name in places:
                 number = _field(places[name]).cast(pl.Float64, strict=False)
-                value = pl.when(kind == which).then(pl.when(number.is_finite()).then(number)).otherwise(value)
+                value = (
+                    pl.when(kind == which).then(pl.when(number.abs() < LARGEST_NUMBER).then(number)).otherwise(value)
+                )
         values.append(value.alias(name))
     unreadable = [
-        _field(i).is_not_null() & ~_field(i).cast(pl.Float64, strict=False).is_finite().fill_null(False)
+        _field(i).is_not_null() & ~(_field(i).cast(pl.Float64, strict=False).abs() < LARGEST_NUMBER).fill_null(False)
         for i in range(1, 11)
     ]
     below_zero = [_field(i).cast(pl.Float64, strict=False) < 0 for i in range(1, 11)]

@@ -1,7 +1,9 @@
 """Files of a LEAN folder: bundled into one payload, opened again, and told apart by their names."""
 
 import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -16,8 +18,20 @@ from hydra_assets.sources.csv_maps import LeanMap
 
 MAX_BYTES = 256 * 2**20
 MAX_MEMBERS = 100_000
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 _KIND = "(?P<kind>quote|trade|openinterest)"
-_STYLE = "(?:american|european)_(?P<right>call|put)_(?P<strike>[0-9]+)"
+_STYLE = "(?:american|european)_(?P<right>call|put)_(?P<strike>[0-9]{1,12})"
 _FUTURE = re.compile(rf"^(?P<root>[a-z0-9]+)_{_KIND}_[0-9]{{6}}_(?P<expiry>[0-9]{{8}})\.csv$")
 _OPTION = re.compile(rf"^(?P<root>[a-z0-9]+)_{_KIND}_{_STYLE}_(?P<expiry>[0-9]{{8}})\.csv$")
 _INTRADAY = re.compile(r"^[0-9]{8}_(?P<root>[a-z0-9]+)_(?:tick|second|minute|hour)_.*\.csv$")
@@ -70,7 +84,7 @@ def _members(content: bytes, budget: list[int]) -> Iterator[tuple[str, bytes]]:
                 raise ParseError("too_large", "the archive unpacks to more than is read")
             for info in infos:
                 yield info.filename, archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+    except _ZIP_ERRORS as error:
         raise ParseError("bad_zip", str(error) or type(error).__name__) from error
 
 

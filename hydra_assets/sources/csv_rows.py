@@ -11,6 +11,8 @@ from hydra_assets.markets.sessions import FIRST_DATE, LAST_DATE, WEEKDAYS, Sessi
 from hydra_assets.sources.base import Dataset, ParseContext, ParseError, Payload
 from hydra_assets.sources.csv_maps import Evidence, Known, Layout, When
 
+LARGEST_NUMBER = 1e15
+"""A price, size or strike from here on is none; products of two numbers stay finite below it."""
 ADDED_BY_INGEST = {"session", "ingested_at", "source", "payload_sha256"}
 
 
@@ -29,16 +31,16 @@ def vendor_root(payload: Payload, spec: MarketSpec) -> str:
 
 
 def number(column: str, layout: Layout) -> pl.Expr:
-    """Column of texts as Float64; null where missing and where it is no finite number."""
+    """Column of texts as Float64; null where missing and where it is no number of any market's size."""
     text = pl.col(column)
     if layout.thousands:
         text = text.str.replace_all(layout.thousands, "", literal=True)
     value = text.cast(pl.Float64, strict=False)
-    return pl.when(value.is_finite()).then(value)
+    return pl.when(value.abs() < LARGEST_NUMBER).then(value)
 
 
 def bad_number(columns: Sequence[str], layout: Layout) -> pl.Expr:
-    """Whether any of the columns holds a text that is no finite number."""
+    """Whether any of the columns holds a text that is no number, or one of no market's size."""
     return pl.any_horizontal(
         [pl.col(c).is_not_null() & number(c, layout).is_null() for c in dict.fromkeys(columns)] or [pl.lit(False)]
     )

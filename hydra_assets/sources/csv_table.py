@@ -58,7 +58,7 @@ def read_table(content: bytes, layout: Layout, needed: list[str]) -> TextTable:
         pl.coalesce(
             _reason(pl.lit(cut_off) & (pl.col("source_row") == last), "cut_off_row"),
             _reason(pl.col("raw").str.strip_chars() == "", "blank_line"),
-            _reason(pl.col("fields").list.first().str.contains(layout.subtotal or "$^"), "subtotal"),
+            _reason(_subtotal(layout.subtotal), "subtotal"),
             _reason(pl.col("fields").list.len() != len(names), "ragged_row"),
         ).alias("reason"),
     )
@@ -149,6 +149,10 @@ def _split_quoted(lines: list[str], separator: str) -> tuple[list[str], pl.DataF
 def _text(field: pl.Expr, missing: tuple[str, ...]) -> pl.Expr:
     stripped = field.str.strip_chars()
     return pl.when(~stripped.is_in(list(missing))).then(stripped)
+
+
+def _subtotal(pattern: str | None) -> pl.Expr:
+    return pl.col("fields").list.first().str.contains(pattern) if pattern is not None else pl.lit(False)
 
 
 def _reason(condition: pl.Expr, reason: str) -> pl.Expr:
