@@ -5,42 +5,42 @@ market's own calendar.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 
 import numpy as np
 import polars as pl
 
 from hydra_assets.columns import COLUMNS, DatasetSpec
 from hydra_assets.markets.sessions import SessionCalendar
+from hydra_assets.quality_deliveries import DeliveryOutcome, check_deliveries, check_quarantine
+from hydra_assets.quality_prices import check_parity, check_price_jumps
+from hydra_assets.verdict import Severity, Verdict
 
-UNIT_CHANGE_FACTOR = 5.0
-"""A settle that moves by this factor overnight is a change of unit, not of price."""
-UNIT_CHANGE_SHARE = 0.5
-"""Share of a session's contracts that must move so, before it is called a unit change."""
-MAX_QUARANTINE_SHARE = 0.05
+__all__ = [
+    "DeliveryOutcome",
+    "Severity",
+    "Verdict",
+    "check_continuity",
+    "check_coverage",
+    "check_deliveries",
+    "check_freshness",
+    "check_holidays",
+    "check_parity",
+    "check_price_jumps",
+    "check_quarantine",
+    "check_schema",
+    "check_timestamps",
+    "check_versions",
+]
+
 MAX_MISSING_SHARE = 0.02
-MAX_PARITY_VIOLATIONS = 0.2
-
-
-class Severity(StrEnum):
-    """How much a failed check matters: an ERROR poisons what is computed from the rows."""
-
-    WARN = "WARN"
-    ERROR = "ERROR"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Outcome of one check over a range."""
-
-    name: str
-    passed: bool
-    severity: Severity
-    reason: str
-    message: str
-    numbers: Mapping[str, float | int | str] = field(default_factory=dict)
+MAX_GAP = 4
+"""Sessions (or report weeks) in a row without rows from which on a gap counts, however long the range is."""
+MASS_RESTATEMENT_SHARE = 0.5
+MIN_CONTINUED_SHARE = 0.6
+"""Share of a session's living contracts that the next one must price again."""
+MIN_CONTRACTS = 3
+"""Below so many contracts a share says nothing."""
 
 
 def check_schema(rows: pl.DataFrame, spec: DatasetSpec) -> Verdict:
@@ -80,18 +80,46 @@ def check_timestamps(rows: pl.DataFrame, spec: DatasetSpec) -> Verdict:
     )
 
 
-def check_versions(rows: pl.DataFrame, spec: DatasetSpec) -> Verdict:
-    """No two rows claim the same key at the same instant; restatements are counted."""
+def check_versions(rows: pl.DataFrame, spec: DatasetSpec, before: pl.DataFrame | None = None) -> Verdict:
+    """No two rows claim the same key at the same instant; no session is restated as a whole.
+
+    ``before`` are rows known before the range, so that what restates them is recognised. Duplicates are an ERROR.
+    Single restatements are counted; half of a session's contracts restated at once is a WARN, since it usually is a
+    file under the wrong date. Reports are exempt: a corrected report restates all its categories.
+    """
     key = [*spec.key, "source"]
     duplicates = rows.height - rows.select([*key, "known_at"]).n_unique()
-    restated = rows.select([*key, "known_at"]).n_unique() - rows.select(key).n_unique()
+    known = rows if before is None else pl.concat([before.select(rows.columns), rows])
+    versions = known.unique([*key, "known_at"]).with_columns(
+        pl.col("known_at").rank("dense").over(key).alias("version"),
+        (pl.col(spec.partition_column) >= rows[spec.partition_column].min()).alias("inside"),
+    )
+    restated = versions.filter((pl.col("version") > 1) & pl.col("inside"))
+    mass = pl.DataFrame(schema={"market": pl.String, "event_session": pl.Date})
+    if "event_session" in spec.columns:
+        about = ["market", "event_session", "record", "source"]
+        counts = versions.group_by(about).agg(pl.struct(spec.key).n_unique().alias("keys"))
+        mass = (
+            restated.group_by(about)
+            .agg(pl.struct(spec.key).n_unique().alias("restated"))
+            .join(counts, on=about)
+            .filter((pl.col("keys") >= MIN_CONTRACTS) & (pl.col("restated") >= MASS_RESTATEMENT_SHARE * pl.col("keys")))
+            .select("market", "event_session")
+            .unique()
+            .sort("event_session", "market")
+        )
+    if duplicates:
+        severity, reason = Severity.ERROR, "duplicate_rows"
+    else:
+        severity, reason = Severity.WARN, "ok" if mass.is_empty() else "session_restated"
+    where = ", ".join(f"{m} {s}" for m, s in mass.head(3).iter_rows())
     return Verdict(
         "duplicates_and_restatements",
-        duplicates == 0,
-        Severity.ERROR,
-        "ok" if duplicates == 0 else "duplicate_rows",
-        f"{duplicates} duplicate and {restated} restated rows",
-        {"duplicates": duplicates, "restated": restated},
+        reason == "ok",
+        severity,
+        reason,
+        f"{duplicates} duplicate and {restated.height} restated rows" + (f"; restated whole: {where}" if where else ""),
+        {"duplicates": duplicates, "restated": restated.height, "sessions_restated": mass.height},
     )
 
 
@@ -113,28 +141,92 @@ def check_holidays(rows: pl.DataFrame, calendars: Mapping[str, SessionCalendar],
 
 
 def check_coverage(present: Mapping[str, set[date]], expected: Mapping[str, Sequence[date]]) -> Verdict:
-    """Between a market's first session with data and the range's end, almost every session has rows."""
+    """Between a market's first session with data and the range's end, almost every session has rows.
+
+    Fails past two per cent of missing sessions, and from four in a row on: a lost week must not drown in years.
+    """
     missing: dict[str, list[date]] = {}
-    asked = 0
+    asked, longest = 0, 0
     for market, sessions in expected.items():
         seen = present.get(market, set())
         since = [s for s in sessions if seen and s >= min(seen)]
         asked += len(since)
         gaps = [s for s in since if s not in seen]
+        longest = max(longest, _longest_run([s not in seen for s in since]))
         if gaps:
             missing[market] = gaps
     count = sum(len(gaps) for gaps in missing.values())
     share = count / asked if asked else 0.0
+    passed = share <= MAX_MISSING_SHARE and longest < MAX_GAP
     examples = "; ".join(
         f"{m} {gaps[0]}" + (f" and {len(gaps) - 1} more" if gaps[1:] else "") for m, gaps in missing.items()
     )
     return Verdict(
         "coverage",
-        share <= MAX_MISSING_SHARE,
+        passed,
         Severity.WARN,
-        "ok" if share <= MAX_MISSING_SHARE else "sessions_missing",
+        "ok" if passed else "sessions_missing",
         f"{count} of {asked} sessions have no rows" + (f" ({examples})" if examples else ""),
-        {"sessions": asked, "missing": count},
+        {"sessions": asked, "missing": count, "longest_gap": longest},
+    )
+
+
+def _longest_run(flags: Sequence[bool]) -> int:
+    longest = run = 0
+    for flag in flags:
+        run = run + 1 if flag else 0
+        longest = max(longest, run)
+    return longest
+
+
+def check_continuity(rows: pl.DataFrame, before: pl.DataFrame, name: str) -> Verdict:
+    """Contracts that are priced in a session and live on are priced in the next one that has data, most of them.
+
+    ``name`` is the column that names the contract. A file that was cut off at a line's end looks whole; this is what
+    gives it away. A future lives on in the sessions of earlier months than its own, an option in those before its
+    expiry.
+    """
+    priced = (
+        pl.concat([before.select(rows.columns), rows])
+        .filter(pl.col("record") == "price")
+        .unique(["market", "source", name, "event_session"])
+    )
+    ends = pl.col("expiry") if "expiry" in rows.columns else pl.col("contract_month")
+    placed = priced.select(
+        "market",
+        "source",
+        name,
+        "event_session",
+        ends.alias("ends"),
+        pl.col("event_session").rank("dense").over("market", "source").cast(pl.Int64).alias("place"),
+    )
+    following = placed.select("market", "source", "event_session", "place").unique()
+    key = ["market", "source", "place"]
+    again = placed.select(*key, name, pl.lit(value=True).alias("again"))
+    living = (
+        placed.drop("event_session")
+        .with_columns(pl.col("place") + 1)
+        .join(following, on=key)
+        .filter(pl.col("ends") > pl.col("event_session"))
+        .join(again, on=[*key, name], how="left")
+    )
+    thin = (
+        living.group_by("market", "event_session", "source")
+        .agg(pl.len().alias("living"), pl.col("again").is_not_null().mean().alias("share"))
+        .filter((pl.col("living") > MIN_CONTRACTS) & (pl.col("share") < MIN_CONTINUED_SHARE))
+        .filter(pl.col("event_session") >= rows["event_session"].min())
+        .sort("event_session", "market")
+    )
+    where = ", ".join(f"{m} {s} ({share:.0%})" for m, s, share in thin.head(3).select(pl.nth(0, 1, 4)).iter_rows())
+    return Verdict(
+        "continuity",
+        thin.is_empty(),
+        Severity.WARN,
+        "ok" if thin.is_empty() else "contracts_missing",
+        f"sessions that price too few of the contracts before them: {where}"
+        if where
+        else "contracts are priced session after session",
+        {"sessions_with_contracts_missing": thin.height},
     )
 
 
@@ -161,103 +253,4 @@ def check_freshness(
         "ok" if not late else "stale",
         "; ".join(f"{m}: {why}" for m, why in late.items()) or "every market is up to date",
         dict(late),
-    )
-
-
-def check_price_jumps(bars: pl.DataFrame, limits: Mapping[str, float]) -> Verdict:
-    """Settles do not change unit overnight; single large moves are counted.
-
-    ``bars`` are price records of the range and the sessions before it. A session on which at least half of a market's
-    contracts moved by a factor of five is a unit change and fails; single moves past the market's own limit are only
-    counted, since limit moves and thin far contracts exist.
-    """
-    priced = bars.filter((pl.col("record") == "price") & (pl.col("settle") > 0))
-    first_prints = priced.sort("known_at").unique(
-        ["market", "contract", "source", "event_session"], keep="first", maintain_order=True
-    )
-    moved = (
-        first_prints.sort("event_session")
-        .with_columns(pl.col("settle").log().diff().over("market", "source", "contract").abs().alias("move"))
-        .drop_nulls("move")
-        .with_columns(pl.col("market").replace_strict(dict(limits), return_dtype=pl.Float64).alias("limit"))
-    )
-    large = moved.filter(pl.col("move") > pl.col("limit"))
-    units = (
-        moved.group_by("market", "event_session")
-        .agg((pl.col("move") > np.log(UNIT_CHANGE_FACTOR)).mean().alias("share"))
-        .filter(pl.col("share") >= UNIT_CHANGE_SHARE)
-        .sort("event_session")
-    )
-    numbers: dict[str, float | int | str] = {"moves": moved.height, "large": large.height, "unit_changes": units.height}
-    where = ", ".join(f"{m} {s}" for m, s, _ in units.head(3).iter_rows())
-    return Verdict(
-        "price_jumps",
-        units.is_empty(),
-        Severity.ERROR,
-        "ok" if units.is_empty() else "unit_change",
-        f"{large.height} of {moved.height} settles moved past their market's limit"
-        + (f"; unit changes: {where}" if where else ""),
-        numbers,
-    )
-
-
-def check_quarantine(loaded: int, superseded: int, quarantined: int) -> Verdict:
-    """At most one row in twenty of what was delivered is malformed."""
-    total = loaded + superseded + quarantined
-    share = quarantined / total if total else 0.0
-    return Verdict(
-        "quarantine_share",
-        share <= MAX_QUARANTINE_SHARE,
-        Severity.WARN,
-        "ok" if share <= MAX_QUARANTINE_SHARE else "quarantine_share",
-        f"{quarantined} of {total} delivered rows are in quarantine ({share:.1%})",
-        {"delivered": total, "quarantined": quarantined, "share": round(share, 6)},
-    )
-
-
-def check_parity(quotes: pl.DataFrame) -> Verdict:
-    """Put-call parity within the quotes: C - P against F - K, allowing the spread, carry and early exercise.
-
-    For options on futures without cost of carry and any discount factor in [0.8, 1]:
-    min(D, 1)(F - K) <= C - P up to both half-spreads and the early-exercise difference, which is below (1 - D)|F - K|
-    plus the same of the strike. A pair fails where no point of its bid-ask box lies in that band.
-    """
-    discount = 0.8
-    two_sided = quotes.filter(
-        (pl.col("bid") > 0) & (pl.col("ask") >= pl.col("bid")) & pl.col("underlying_settle").is_not_null()
-    )
-    calls = two_sided.filter(pl.col("right") == "C").select(
-        "market",
-        "session",
-        "expiry",
-        "strike",
-        "underlying_contract",
-        "underlying_settle",
-        pl.col("bid").alias("call_bid"),
-        pl.col("ask").alias("call_ask"),
-    )
-    puts = two_sided.filter(pl.col("right") == "P").select(
-        "market",
-        "session",
-        "expiry",
-        "strike",
-        "underlying_contract",
-        pl.col("bid").alias("put_bid"),
-        pl.col("ask").alias("put_ask"),
-    )
-    keys = ["market", "session", "expiry", "strike", "underlying_contract"]
-    pairs = calls.join(puts, on=keys, nulls_equal=True)
-    intrinsic = pl.col("underlying_settle") - pl.col("strike")
-    high = pl.col("call_ask") - pl.col("put_bid")
-    low = pl.col("call_bid") - pl.col("put_ask")
-    band = intrinsic.abs() * (1 - discount) + 0.01 * pl.col("underlying_settle").abs()
-    violated = pairs.filter((low > intrinsic + band) | (high < intrinsic - band)).height
-    share = violated / pairs.height if pairs.height else 0.0
-    return Verdict(
-        "put_call_parity",
-        share <= MAX_PARITY_VIOLATIONS,
-        Severity.WARN,
-        "ok" if share <= MAX_PARITY_VIOLATIONS else "parity",
-        f"{violated} of {pairs.height} two-sided pairs break put-call parity by more than their spread",
-        {"pairs": pairs.height, "violations": violated},
     )

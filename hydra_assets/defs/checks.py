@@ -30,7 +30,9 @@ from hydra_assets.markets.sessions import WEEKDAYS
 from hydra_assets.quality import (
     Severity,
     Verdict,
+    check_continuity,
     check_coverage,
+    check_deliveries,
     check_freshness,
     check_holidays,
     check_parity,
@@ -40,18 +42,21 @@ from hydra_assets.quality import (
     check_timestamps,
     check_versions,
 )
+from hydra_assets.sources.cftc.calendar import WEEKLY_SINCE, release_time, report_date_of_week
 from hydra_assets.state.alerts import AlertSink
-from hydra_assets.state.payloads import run_row_counts
+from hydra_assets.state.payloads import run_deliveries, run_row_counts
 from hydra_assets.state.records import Alert, AlertLevel
 
-JUMP_LOOK_BACK = timedelta(days=10)
+LOOK_BACK = timedelta(days=10)
+"""Rows known up to so long before a range are read with it: what they are compared with."""
 FRESH_WITHIN_SESSIONS = 1
-RAW_CHECKS = ("schema", "monotone_timestamps", "duplicates_and_restatements", "quarantine_share")
+RAW_CHECKS = ("schema", "monotone_timestamps", "duplicates_and_restatements", "deliveries", "quarantine_share")
+SESSION_CHECKS = (*RAW_CHECKS, "holidays", "coverage", "continuity", "freshness")
 CHECKS: dict[str, tuple[str, ...]] = {
-    RAW_FUTURES_BARS.name: (*RAW_CHECKS, "holidays", "coverage", "freshness", "price_jumps"),
-    RAW_OPTION_CHAINS.name: (*RAW_CHECKS, "holidays", "coverage", "freshness"),
+    RAW_FUTURES_BARS.name: (*SESSION_CHECKS, "price_jumps"),
+    RAW_OPTION_CHAINS.name: SESSION_CHECKS,
     RAW_HEADLINES.name: RAW_CHECKS,
-    RAW_COT_REPORTS.name: (*RAW_CHECKS, "freshness"),
+    RAW_COT_REPORTS.name: (*RAW_CHECKS, "coverage", "freshness"),
     FUTURES_CURVE.name: ("schema", "coverage"),
     COT_POSITIONS.name: ("schema",),
     OPTION_QUOTES.name: ("schema", "put_call_parity"),
@@ -75,8 +80,7 @@ def _checks_of(spec: DatasetSpec) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
     ) -> Iterable[dg.AssetCheckResult]:
         sink = AlertSink(database.engine, home.config.webhook_url)
-        counts = run_row_counts(database.engine, spec.name, context.run.run_id)
-        for verdict in _verdicts(spec, context, home, lake, counts):
+        for verdict in _verdicts(spec, context, home, lake, database):
             if not verdict.passed:
                 sink.raise_alert(_alert(spec, verdict, context.run.run_id))
             yield _result(spec, verdict)
@@ -89,48 +93,68 @@ def _verdicts(
     context: dg.AssetCheckExecutionContext,
     home: HomeResource,
     lake: LakeResource,
-    counts: dict[str, int],
+    database: DatabaseResource,
 ) -> Iterable[Verdict]:
     weekly = spec.partitioned_by is PartitionedBy.REPORT_WEEK
     ranges = _week_range(context, home) if weekly else requested(context, home)
-    rows = pl.concat(
-        [lake.lake.read(spec.name, markets=[p.market], first=p.first, last=p.last) for p in ranges]
-        or [pl.DataFrame(schema=spec.schema)]
-    )
+    rows = _read(lake, spec, [(p.market, p.first, p.last) for p in ranges])
     names = CHECKS[spec.name]
-    bound = [p for p in ranges if any(spec.name in b.datasets for b in home.markets[p.market].sources)]
     yield check_schema(rows, spec)
     if spec.layer is Layer.RAW:
+        before = _read(lake, spec, [(p.market, p.first - LOOK_BACK, p.first - timedelta(days=1)) for p in ranges])
+        counts = run_row_counts(database.engine, spec.name, context.run.run_id)
         yield check_timestamps(rows, spec)
-        yield check_versions(rows, spec)
+        yield check_versions(rows, spec, before)
+        yield check_deliveries(run_deliveries(database.engine, spec.name, context.run.run_id))
         yield check_quarantine(counts["loaded"], counts["superseded"], counts["quarantined"])
-    if "holidays" in names:
-        always_open = {symbol for symbol, market in home.markets.items() if market.calendar == WEEKDAYS}
-        yield check_holidays(rows, home.calendars, always_open)
-    if "coverage" in names:
-        about = "event_session" if spec.layer is Layer.RAW else "session"
-        present = {str(m): set(days) for m, days in rows.group_by("market").agg(pl.col(about).unique()).iter_rows()}
-        expected = {p.market: p.sessions for p in (bound if spec.layer is Layer.RAW else ranges)}
-        yield check_coverage(present, expected)
+        if "holidays" in names:
+            yield from _session_verdicts(spec, home, ranges, rows, before)
     if weekly:
+        yield _report_coverage(rows, home, ranges)
         yield _report_freshness(rows, home, ranges)
-    elif "freshness" in names:
-        newest = dict(rows.group_by("market").agg(pl.col("event_session").max()).iter_rows())
-        last = {p.market: p.sessions[-1] for p in bound if p.sessions}
-        yield check_freshness(newest, home.calendars, last, FRESH_WITHIN_SESSIONS)
-    if "price_jumps" in names:
-        before = [
-            lake.lake.read(spec.name, markets=[p.market], first=p.first - JUMP_LOOK_BACK, last=p.first) for p in ranges
-        ]
-        limits = {symbol: market.price_jump_limit for symbol, market in home.markets.items()}
-        yield check_price_jumps(pl.concat([*before, rows]), limits)
+    elif spec.layer is not Layer.RAW and "coverage" in names:
+        yield check_coverage(_present(rows, "session"), {p.market: p.sessions for p in ranges})
     if "put_call_parity" in names:
         yield check_parity(rows)
+
+
+def _session_verdicts(
+    spec: DatasetSpec, home: HomeResource, ranges: list[MarketRange], rows: pl.DataFrame, before: pl.DataFrame
+) -> Iterable[Verdict]:
+    """Verdicts on bars and chains: against each market's calendar, and against the sessions before the range."""
+    always_open = {symbol for symbol, market in home.markets.items() if market.calendar == WEEKDAYS}
+    bound = [p for p in ranges if any(spec.name in b.datasets for b in home.markets[p.market].sources)]
+    newest = dict(rows.group_by("market").agg(pl.col("event_session").max()).iter_rows())
+    yield check_holidays(rows, home.calendars, always_open)
+    yield check_coverage(_present(rows, "event_session"), {p.market: p.sessions for p in bound})
+    yield check_continuity(rows, before, "option" if "option" in spec.columns else "contract")
+    last = {p.market: p.sessions[-1] for p in bound if p.sessions}
+    yield check_freshness(newest, home.calendars, last, FRESH_WITHIN_SESSIONS)
+    if "price_jumps" in CHECKS[spec.name]:
+        limits = {symbol: market.price_jump_limit for symbol, market in home.markets.items()}
+        yield check_price_jumps(pl.concat([before, rows]), limits)
+
+
+def _read(lake: LakeResource, spec: DatasetSpec, spans: Sequence[tuple[str, date, date]]) -> pl.DataFrame:
+    parts = [lake.lake.read(spec.name, markets=[market], first=first, last=last) for market, first, last in spans]
+    return pl.concat(parts or [pl.DataFrame(schema=spec.schema)])
+
+
+def _present(rows: pl.DataFrame, about: str) -> dict[str, set[date]]:
+    return {str(m): set(days) for m, days in rows.group_by("market").agg(pl.col(about).unique()).iter_rows()}
 
 
 def _week_range(context: dg.AssetCheckExecutionContext, home: HomeResource) -> list[MarketRange]:
     weeks = sorted(date.fromisoformat(key) for key in context.partition_keys)
     return [MarketRange(market, weeks, weeks, {}) for market in home.markets]
+
+
+def _report_coverage(rows: pl.DataFrame, home: HomeResource, ranges: list[MarketRange]) -> Verdict:
+    """Each week whose report is public has one, for any market: thin markets drop out of single reports."""
+    now = home.now()
+    weeks = [w for w in (ranges[0].days if ranges else []) if w >= WEEKLY_SINCE]
+    public = [week for week in weeks if release_time(report_date_of_week(week)) <= now]
+    return check_coverage({"any market": set(rows["report_week"].unique())}, {"any market": public})
 
 
 def _report_freshness(rows: pl.DataFrame, home: HomeResource, ranges: list[MarketRange]) -> Verdict:

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from hydra_assets.quality_deliveries import DeliveryOutcome
 from hydra_assets.state.records import PayloadRecord
 from hydra_assets.state.tables import payload_reasons, payloads
 
@@ -102,3 +103,18 @@ def run_row_counts(engine: sa.Engine, dataset: str, run_id: str) -> dict[str, in
     with engine.connect() as connection:
         row = connection.execute(query).one()
     return {name: int(getattr(row, name)) for name in names}
+
+
+def run_deliveries(engine: sa.Engine, dataset: str, run_id: str) -> list[DeliveryOutcome]:
+    """How the deliveries of a run ended, by source and name."""
+    names = ("source", "name", "state", "reason", "notes")
+    query = (
+        sa.select(*(payloads.c[name] for name in names))
+        .where(payloads.c.dataset == dataset, payloads.c.run_id == run_id)
+        .order_by(payloads.c.source, payloads.c.name, payloads.c.id)
+    )
+    with engine.connect() as connection:
+        return [
+            DeliveryOutcome(row.source, row.name, row.state, row.reason, tuple(row.notes))
+            for row in connection.execute(query)
+        ]
