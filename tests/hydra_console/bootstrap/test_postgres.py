@@ -61,7 +61,7 @@ def test_starts_once_and_finds_itself_up(server: EmbeddedPostgres) -> None:
 def test_settings_that_protect_data_hold(server: EmbeddedPostgres) -> None:
     server.ensure()
     names = [*SETTINGS, "data_checksums"]
-    rows = dict(query(server, f"SELECT name, setting FROM pg_settings WHERE name IN ({str(names)[1:-1]})"))
+    rows = {name: query(server, f"SHOW {name}")[0][0] for name in names}
     assert rows["fsync"] == "on"
     assert rows["data_checksums"] == "on"
     assert rows["listen_addresses"] == ""
@@ -201,7 +201,7 @@ def test_broken_configuration_is_reported_at_once(server: EmbeddedPostgres) -> N
     with (server.data / "postgresql.conf").open("a", encoding="utf-8") as file:
         file.write("max_connections = many\n")
     started = time.monotonic()
-    with pytest.raises(BootstrapError, match="max_connections|configuration"):
+    with pytest.raises(BootstrapError, match=r"max_connections|configuration"):
         server.ensure()
     assert time.monotonic() - started < 15
 
