@@ -23,11 +23,10 @@ from hydra_assets.sources.base import (
     rejects_frame,
 )
 from hydra_assets.sources.cftc.calendar import WEEKLY_SINCE, release_times
+from hydra_assets.sources.cftc.cells import number_fields, typed_rows
 from hydra_assets.sources.cftc.layout import (
     CATEGORIES,
     COMPONENTS,
-    QUANTITIES,
-    SCOPE_VALUES,
     SPREADING,
     Family,
     Layout,
@@ -94,7 +93,7 @@ def parse_cot(payload: Payload, context: ParseContext) -> ParseResult:
         if scope is None and "scope" not in layout.positions:
             detail = f"{payload.name} does not say whether it is futures only or combined; declare the scope"
             raise ParseError("ambiguous_report", detail)
-        typed = _typed(table, layout, scope).with_columns(pl.col("source_row") + offset)
+        typed = typed_rows(table, layout, scope).with_columns(pl.col("source_row") + offset)
         judged = typed.with_columns(_reason(layout, codes, latest).alias("reason"))
         bad = judged.filter(pl.col("reason").is_not_null())
         rejects += [_malformed(table, offset), _rejected(bad)]
@@ -130,79 +129,10 @@ def _codes(context: ParseContext) -> pl.DataFrame:
     )
 
 
-def _text(position: int) -> pl.Expr:
-    """A cell stripped of blanks and stray quotes; null where nothing is left."""
-    cell = pl.col(f"f{position}").str.strip_chars(' \t"')
-    return pl.when(cell != "").then(cell)
-
-
-def _numeric(layout: Layout) -> list[str]:
-    names = {f"{c}.{q}" for c in CATEGORIES[layout.dialect.family] for q in QUANTITIES}
-    return [f for f in layout.positions if f == "open_interest" or f in names]
-
-
-def _typed(table: Table, layout: Layout, scope: StrEnum | None) -> pl.DataFrame:
-    """One row per well-formed payload row: identity, dates and numbers, with ``bad`` naming unreadable numbers."""
-    at, numeric = layout.positions, _numeric(layout)
-    cleaned = {
-        f: _text(at[f]).str.replace_all(",", "", literal=True).str.strip_chars().replace(".", None) for f in numeric
-    }
-    readable = {f: e.str.contains(r"^-?\d{1,12}(\.\d*)?$") for f, e in cleaned.items()}
-    code = _text(at["code"]).str.replace(r"^(\d+)\.0$", "$1").str.to_uppercase()
-    day = _text(at["report_date"])
-    own = (
-        pl.col("own_scope").replace_strict(SCOPE_VALUES, default=None, return_dtype=pl.String)
-        if "scope" in at
-        else pl.lit(str(scope))
-    )
-    return (
-        table.cells.select(
-            "source_row",
-            "raw",
-            pl.when(code.str.contains(r"^\d{1,5}$")).then(code.str.zfill(6)).otherwise(code).alias("code"),
-            (_text(at["name"]) if "name" in at else pl.lit(None, pl.String)).alias("name"),
-            pl.coalesce(
-                day.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False),
-                day.str.extract(r"^(\d{1,2}/\d{1,2}/\d{4})").str.to_date("%m/%d/%Y", strict=False),
-            ).alias("iso"),
-            _yymmdd(layout).alias("yymmdd"),
-            (_text(at["scope"]).str.to_lowercase() if "scope" in at else pl.lit(None, pl.String)).alias("own_scope"),
-            *(pl.when(readable[f]).then(e.cast(pl.Float64, strict=False)).alias(f) for f, e in cleaned.items()),
-            pl.concat_str(
-                [
-                    pl.when(cleaned[f].is_not_null() & ~readable[f]).then(pl.lit(f + " ")).otherwise(pl.lit(""))
-                    for f in numeric
-                ]
-            ).alias("bad"),
-        )
-        .with_columns(
-            pl.coalesce("iso", pl.col("yymmdd").str.to_date("%y%m%d", strict=False)).alias("report_date"),
-            own.alias("scope"),
-        )
-        .with_columns(
-            # A scope that the file names or the binding declare must not be contradicted row by row.
-            pl.when(pl.lit(scope is None) | (pl.col("scope") == str(scope))).then(pl.col("scope")).alias("scope")
-        )
-    )
-
-
-def _yymmdd(layout: Layout) -> pl.Expr:
-    """The second date as six digits, leading zeros restored (``70102`` is 2007-01-02); null where there is none.
-
-    The public reporting site has no such column, but its row ``id`` begins with the date.
-    """
-    if "yymmdd" not in layout.positions:
-        return pl.lit(None, pl.String)
-    cell = _text(layout.positions["yymmdd"])
-    if layout.spelling["yymmdd"] == "id":
-        return cell.str.extract(r"^(\d{6})[0-9A-Z+]{6}[FC]$")
-    return pl.when(cell.str.contains(r"^\d{1,6}$")).then(cell.str.zfill(6)).otherwise(cell)
-
-
 def _reason(layout: Layout, codes: pl.DataFrame, latest: date) -> pl.Expr:
     """First reason against a row, null for a sound one. Another market's row is not judged further."""
     family = layout.dialect.family
-    day, numeric = pl.col("report_date"), _numeric(layout)
+    day, numeric = pl.col("report_date"), number_fields(layout)
     needed = ["open_interest", *(f for f in numeric if "traders" not in f and f != "open_interest")]
     checks: list[tuple[pl.Expr, Reason]] = [
         (pl.col("code").is_null(), Reason.MISSING_CODE),
