@@ -1,0 +1,162 @@
+"""The whole road on moving data: vendor bytes to a filled order and a judged candidate, through three code locations.
+
+Every assertion is about something that moves: a piece that returned a constant, or that nobody called, fails here.
+"""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from hydra_agent.defs.experiments import HEALING_JOB, register_experiments
+from hydra_assets.defs.downstream import downstream_runs
+from hydra_assets.defs.jobs import DATASETS_JOB, range_tags
+from hydra_assets.defs.models import PREDICTIONS_JOB
+from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
+from hydra_assets.features.assemble import FEATURE_NAMES
+from hydra_assets.lake import Lake
+from hydra_assets.registry.mlflow_registry import MlflowRegistry
+from hydra_assets.state.candidates import candidates_of
+from hydra_assets.state.orders import positions
+from hydra_assets.state.promotions import current_champion
+from hydra_assets.state.records import Promotion
+from hydra_assets.state.tables import fills, orders
+from hydra_console.bootstrap.variables import with_schema
+from tests.support.pipeline import Pipeline, make_pipeline
+from tests.support.postgres import engine_on
+
+FIRST, LAST = date(2024, 3, 1), date(2025, 4, 11)
+MARKETS = ["SIM_HE", "SIM_ZO"]
+CHANGED_FROM = date(2025, 4, 2)
+OPTION_ASSETS = ("vol_surface", "implied_density", "implied_moments", "divergence", "feature_vector")
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    with engine_on(database_url) as engine, engine.begin() as connection:
+        connection.execute(sa.schema.CreateSchema("mlflow", if_not_exists=True))
+    monkeypatch.setenv("HYDRA_NOW", "2025-04-12T12:00:00+00:00")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", with_schema(database_url, "mlflow"))
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(tmp_path / "mlflow"))
+    config = {"kind": "simulated", "markets": MARKETS, "history_start": FIRST}
+    return make_pipeline(tmp_path / "home", config, database_url, monkeypatch)
+
+
+def execute(
+    pipeline: Pipeline, definitions: dg.Definitions, job: str, tags: dict[str, str], assets: tuple[str, ...] = ()
+) -> None:
+    result = definitions.resolve_job_def(job).execute_in_process(
+        instance=pipeline.instance, tags=tags, asset_selection=[dg.AssetKey(name) for name in assets] or None
+    )
+    assert result.success
+
+
+@pytest.mark.xdist_group("walking_skeleton")
+def test_from_vendor_bytes_to_a_filled_order_and_a_judged_candidate(pipeline: Pipeline) -> None:
+    url = os.environ["HYDRA_POSTGRES_URL"]
+    home, database = HomeResource(path=str(pipeline.home)), DatabaseResource(url=url)
+    pipeline.bring_up(FIRST, LAST)
+    for job, tags in downstream_runs(home.config, list(home.markets.values()), MARKETS, FIRST, LAST):
+        execute(pipeline, pipeline.definitions, job, tags)
+    sessions = {market: len(home.calendars[market].between(FIRST, LAST)) for market in MARKETS}
+    every_feature_and_density_moves(pipeline.lake, sessions)
+    champion = the_champion_is_recorded_and_predicts(pipeline.lake, database.engine)
+    orders_are_filled_once(pipeline, database.engine)
+    lake = LakeResource(uri=str(pipeline.home / "lake"))
+    a_candidate_is_judged(pipeline, register_experiments(pipeline.instance, home, lake, database), champion, database)
+    other_chains_give_other_predictions(pipeline)
+
+
+def every_feature_and_density_moves(lake: Lake, sessions: dict[str, int]) -> None:
+    features = lake.read("feature_vector")
+    assert dict(features.group_by("market").len().iter_rows()) == sessions
+    assert [
+        (market, name)
+        for market in MARKETS
+        for name in FEATURE_NAMES
+        if features.filter(market=market)[name].drop_nulls().n_unique() < 3
+    ] == []
+    density = lake.read("implied_density")
+    assert density["density"].list.len().unique().to_list() == [129]
+    assert density["mass_residual"].abs().max() < 5e-3
+    assert density.select("tilt", "implied_sd", "implied_skew").n_unique() > 0.9 * density.height
+    assert lake.read("divergence")["divergence_type"].n_unique() >= 3
+
+
+def the_champion_is_recorded_and_predicts(lake: Lake, engine: sa.Engine) -> Promotion:
+    champion = current_champion(engine, "sim")
+    assert champion is not None
+    assert champion.version >= 2, "the first model was never refitted"
+    assert MlflowRegistry(os.environ["MLFLOW_TRACKING_URI"]).champion_alias("sim") == champion.version
+    predictions = lake.read("predictions")
+    without, predicted = (predictions.filter(prediction_reason=reason) for reason in ("no_champion", "ok"))
+    assert without.height + predicted.height == predictions.height
+    assert predicted["session"].min() > without["session"].max()
+    assert predicted["model_version"].n_unique() == champion.version
+    assert predicted["probability_up"].n_unique() > 0.5 * predicted.height
+    return champion
+
+
+def orders_are_filled_once(pipeline: Pipeline, engine: sa.Engine) -> None:
+    import hydra_exec.definitions as execution  # reads the home when it is imported
+
+    definitions = execution.build_defs()
+    [(job, tags)] = execution.cycle_runs(MARKETS, FIRST, LAST)
+    execute(pipeline, definitions, job, tags)
+    lake = pipeline.lake
+    filled, ordered = lake.read("fills"), lake.read("orders").sort("order_ref")
+    assert filled.height > 5
+    assert set(filled["side"]) == {"BUY", "SELL"}
+    assert filled["fill_price"].n_unique() > 3
+    assert (filled["session"] > filled["ordered_session"]).all()
+    assert lake.read("target_positions")["target_contracts"].n_unique() > 3
+    signed = pl.when(side="BUY").then("quantity").otherwise(-pl.col("quantity")).sum()
+    summed = {(m, c): n for m, c, n in filled.group_by("market", "contract").agg(signed).iter_rows() if n}
+    held = positions(engine)
+    assert held == summed
+    assert max(map(abs, held.values()), default=0) <= 5
+    before = count(engine)
+    execute(pipeline, definitions, job, tags)
+    assert (count(engine), positions(engine)) == (before, held)
+    assert lake.read("orders").sort("order_ref").equals(ordered)
+
+
+def a_candidate_is_judged(pipeline: Pipeline, keys: list[str], champion: Promotion, database: DatabaseResource) -> None:
+    import hydra_agent.definitions as agent  # reads the home when it is imported
+
+    assert len(keys) == 1
+    execute(pipeline, agent.build_defs(), HEALING_JOB, {"dagster/partition": keys[0]})
+    [candidate] = candidates_of(database.engine, "sim")
+    assert (candidate.experiment_id, candidate.champion_version) == (keys[0], champion.version)
+    assert candidate.verdict in {"better_on_both", "worse_log_loss", "worse_net_return"}
+    figures = candidate.metrics
+    assert figures["candidate_decisions"] == figures["champion_decisions"] > 100
+    assert figures["candidate_log_loss"] != figures["champion_log_loss"]
+    assert current_champion(database.engine, "sim") == champion, "a comparison promotes nothing"
+
+
+def other_chains_give_other_predictions(pipeline: Pipeline) -> None:
+    lake = pipeline.lake
+    before = lake.read("predictions")
+    quotes = lake.read("option_quotes", markets=["SIM_HE"], first=CHANGED_FROM)
+    dearer = pl.when(right="C").then(1.6).otherwise(0.8)
+    quotes = quotes.with_columns((pl.col(name) * dearer).alias(name) for name in ("bid", "ask", "settle"))
+    lake.replace("option_quotes", "SIM_HE", CHANGED_FROM, LAST, quotes)
+    tags = range_tags(["SIM_HE"], CHANGED_FROM, LAST)
+    execute(pipeline, pipeline.definitions, DATASETS_JOB, tags, OPTION_ASSETS)
+    execute(pipeline, pipeline.definitions, PREDICTIONS_JOB, tags)
+    both = lake.read("predictions").join(before, on=["market", "session"], suffix="_before", validate="1:1")
+    assert both.height == before.height
+    moved = both.filter(pl.col("probability_up").ne_missing(pl.col("probability_up_before")))
+    assert moved.height > 0
+    assert moved["session"].min() >= CHANGED_FROM
+    assert set(moved["market"]) == {"SIM_HE"}
+
+
+def count(engine: sa.Engine) -> tuple[int, int]:
+    with engine.connect() as connection:
+        return tuple(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for table in (orders, fills))
