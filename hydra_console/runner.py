@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 import psutil
+from dagster_shared.check import CheckError
 
 PROCESS_TAG = "hydra/process"
 """Host, process number and its start: whether a run that says it is going on still has its process."""
@@ -136,18 +137,23 @@ def run_job(
     recorder = _Recorder(len(job.graph.node_defs), report)
     instance.add_event_listener(run_id, recorder)
     started = time.monotonic()
-    result = job.execute_in_process(
-        instance=instance,
-        run_id=run_id,
-        raise_on_error=False,
-        run_config=_QUIET,
-        asset_selection=[dg.AssetKey.from_user_string(name) for name in request.assets] or None,
-        tags={**request.tags, PROCESS_TAG: _process_tag(psutil.Process())},
-    )
+    try:
+        success = job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            raise_on_error=False,
+            run_config=_QUIET,
+            asset_selection=[dg.AssetKey.from_user_string(name) for name in request.assets] or None,
+            tags={**request.tags, PROCESS_TAG: _process_tag(psutil.Process())},
+        ).success
+    except (dg.DagsterError, CheckError) as error:
+        # Refused before a step began: a range that the partitions do not have, a tag of the wrong form.
+        success = False
+        recorder.failures.append(StepFailure("", " ".join(str(error).split())))
     return JobOutcome(
         request=request,
         run_id=run_id,
-        success=result.success,
+        success=success,
         seconds=time.monotonic() - started,
         materialised=dict(recorder.materialised),
         checks=tuple(recorder.checks),
