@@ -99,20 +99,18 @@ class CmeSettlementSource:
         return [url for _, url in sorted(set(urls))]
 
     def _served(self, urls: list[str], request: FetchRequest) -> Iterator[Payload]:
-        """Each file that is there and new; a failure raises after the others were delivered."""
-        # The same file serves two datasets, so what was taken in is remembered per dataset.
-        validators = ValidatorStore(self._settings.home_path, f"{NAME}.{request.dataset}")
+        """Each file that is there; a failure raises after the others were delivered."""
+        validators = ValidatorStore(self._settings.home_path, NAME)
         failed: list[SourceError] = []
         with HttpClient(self._policy) as client:
             for url in urls:
                 try:
-                    reply = client.get(url, validators=validators.get(url))
+                    reply = validators.get(client, url)
                 except SourceError as error:
                     if error.state is not PayloadState.NOTHING_NEW:
                         failed.append(error)
                     continue
                 yield Payload(request.dataset, self.name, url, reply.content, request.now, reply.last_modified)
-                validators.remember(url, reply.validators)
         if failed:
             raise SourceError(failed[0].reason, "; ".join(e.detail for e in failed), state=failed[0].state)
 

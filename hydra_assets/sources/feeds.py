@@ -191,14 +191,12 @@ class FeedsSource:
         with HttpClient(self._policy) as client:
             for url in urls:
                 try:
-                    reply = client.get(url, validators=self._validators.get(url))
+                    reply = self._validators.get(client, url)
                 except SourceError as error:
                     if error.state is not PayloadState.NOTHING_NEW:
                         failed.append(error)
                     continue
                 yield Payload(request.dataset, self.name, url, reply.content, request.now)
-                # Reached only when the payload was taken in.
-                self._validators.remember(url, reply.validators)
         if failed:
             raise SourceError(failed[0].reason, "; ".join(e.detail for e in failed), state=failed[0].state)
 

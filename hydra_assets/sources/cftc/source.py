@@ -161,18 +161,14 @@ class CftcSource:
         request: FetchRequest,
         failures: list[SourceError],
     ) -> Iterator[Payload]:
-        """One yearly zip, asked for only where it changed."""
+        """One yearly zip, sent by the CFTC only where it changed."""
         try:
-            reply = client.get(url, validators=store.get(url))
+            reply = store.get(client, url)
         except SourceError as error:
             if error.state is not PayloadState.NOTHING_NEW:
                 failures.append(error)
             return
-        yield self._payload(
-            url.rsplit("/", 1)[-1], reply.content, request.now, reply.last_modified, _meta(kind, url, reply.attempts)
-        )
-        # Reached only when the consumer came back for more, so the payload is archived by now.
-        store.remember(url, reply.validators)
+        yield self._payload(url.rsplit("/", 1)[-1], reply.content, request.now, reply.last_modified, _meta(kind))
 
     def _pages(
         self,
@@ -196,7 +192,7 @@ class CftcSource:
                 "$offset": str(page * page_rows),
             }
             try:
-                reply = client.get(url, params=params)
+                reply = client.get(url, params=params, expect_html=True)
             except SourceError as error:
                 if error.state is not PayloadState.NOTHING_NEW:
                     failures.append(error)
@@ -205,15 +201,14 @@ class CftcSource:
             if rows == 0:
                 return
             name = f"{kind.site_dataset}_{request.now:%Y%m%dT%H%M%SZ}_{page:04d}.json"
-            yield self._payload(
-                name, reply.content, request.now, reply.last_modified, _meta(kind, reply.url, reply.attempts)
-            )
+            yield self._payload(name, reply.content, request.now, reply.last_modified, _meta(kind))
             if rows is None or rows < page_rows:
                 return
 
 
-def _meta(kind: ReportKind, url: str, attempts: int) -> dict[str, str]:
-    return {"family": str(kind.family), "scope": str(kind.scope), "url": url, "attempts": str(attempts)}
+def _meta(kind: ReportKind) -> dict[str, str]:
+    """What the bytes are; how they came is no part of it, or the same bytes would seem worth reading again."""
+    return {"family": str(kind.family), "scope": str(kind.scope)}
 
 
 def _years(options: CftcOptions, request: FetchRequest) -> range:

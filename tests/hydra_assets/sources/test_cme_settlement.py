@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from hydra_assets.lake.archive import Archive
 from hydra_assets.sources.base import Dataset, FetchRequest, ParseError, Payload, PayloadState, SourceError
 from hydra_assets.sources.cme_settlement import CmeSettlementSource, parse_settlement, settlement_name, write_settlement
 from hydra_assets.sources.cme_settlement_table import COLUMNS
@@ -343,8 +344,11 @@ def test_source_asks_the_server_per_session_and_only_for_what_changed(tmp_path) 
         assert [(p.content, p.available_at) for p in delivered] == [(content, datetime(2025, 1, 7, 1, tzinfo=UTC))]
         rows = source.parse(delivered[0], context()).rows
         assert rows["known_at"].unique().to_list() == [datetime(2025, 1, 7, 1, tzinfo=UTC)]
-        again = [p.name for p in source.fetch(request(date(2025, 1, 6), date(2025, 1, 7)))]
-        assert again == [vendor.url("/settle/cme.settle.20250107.s.csv")]
+        Archive(tmp_path / "archive").store(delivered[0].sha256, content)
+        again = list(source.fetch(request(date(2025, 1, 6), date(2025, 1, 7))))
+        assert [p.content for p in again] == [content, b"x"]
+        assert [p.available_at for p in again] == [datetime(2025, 1, 7, 1, tzinfo=UTC), None]
+        assert "if-none-match" in vendor.requests[-2].headers
 
 
 def test_truncated_zip_from_the_server_is_unreadable(tmp_path) -> None:

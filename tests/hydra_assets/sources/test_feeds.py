@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from hydra_assets.lake.archive import Archive
 from hydra_assets.sources.base import Dataset, FetchRequest, ParseError, Payload, PayloadState, SourceError
 from hydra_assets.sources.feeds import FeedsSource, headline_id, parse_headlines, write_headlines
 from hydra_assets.sources.http import HttpPolicy
@@ -293,7 +294,9 @@ def test_source_reads_files_and_feeds_and_asks_conditionally(tmp_path) -> None:
         assert [p.content for p in first] == [lines({"title": "Pork up"}), RSS]
         assert source.parse(first[0], MARKETS).rows["publisher"].to_list() == ["Me"]
         assert source.parse(first[1], MARKETS).rows["known_at"].unique().to_list() == [request().now]
-        assert [p.name for p in source.fetch(request())] == ["drop.jsonl"]
+        Archive(tmp_path / "archive").store(first[1].sha256, RSS)
+        assert [p.content for p in source.fetch(request())] == [p.content for p in first]
+        assert vendor.requests[-1].headers["if-none-match"] == '"7"'
         assert source.check().ok
 
 
@@ -309,6 +312,9 @@ def test_a_failing_feed_does_not_keep_the_others_back(tmp_path) -> None:
         with pytest.raises(SourceError) as caught:
             delivered.extend(source.fetch(request()))
         assert caught.value.state is PayloadState.UNREACHABLE
-        assert "/page" in caught.value.detail
-        assert [p.content for p in delivered] == [RSS]
+        assert "/down" in caught.value.detail
+        page, feed = delivered
+        assert feed.content == RSS
+        with pytest.raises(ParseError, match="html_instead_of_xml"):
+            source.parse(page, MARKETS)
         assert not source.check().ok

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from hydra_assets.home import HomeConfig
+from hydra_assets.lake.archive import Archive
 from hydra_assets.markets.model import SourceBinding
 from hydra_assets.sources.base import (
     Dataset,
@@ -20,7 +21,7 @@ from hydra_assets.sources.base import (
 from hydra_assets.sources.cftc import CftcSource, Family, write_legacy
 from hydra_assets.sources.cftc.options import REPORTS
 from hydra_assets.sources.cftc.source import vintage_time
-from hydra_assets.sources.http import HttpClient, HttpPolicy
+from hydra_assets.sources.http import HttpClient, HttpPolicy, is_html
 from tests.support.cot import balanced, context, edited, site_row, weekly
 from tests.support.vendor_server import (
     Script,
@@ -211,30 +212,33 @@ class TestMisbehaviour:
         assert state_of(online(tmp_path, vendor)) == (state, reason, rows)
 
     def test_yesterdays_file_again(self, tmp_path: Path, vendor: VendorServer) -> None:
-        """A vendor with validators says 304; one without sends the same bytes, which have the same digest."""
+        """A vendor with validators says 304 and the archived bytes stand; one without sends the same bytes."""
         cftc = online(tmp_path, vendor)
         vendor.on(ZIP, conditional(ARCHIVE, '"v1"', MODIFIED))
         first = list(cftc.fetch(request()))
         assert first[0].available_at == datetime(2025, 3, 21, 19, 30, 5, tzinfo=UTC)
-        assert list(cftc.fetch(request())) == []
+        Archive(tmp_path / "home" / "archive").store(first[0].sha256, ARCHIVE)
+        assert list(cftc.fetch(request())) == first
+        assert vendor.requests[-1].headers["if-none-match"] == '"v1"'
         vendor.on(ZIP, ok(ARCHIVE))
         assert [p.sha256 for p in cftc.fetch(request())] == [first[0].sha256]
 
-    def test_validators_are_kept_only_after_the_payload_was_taken_in(
+    def test_without_the_archived_bytes_everything_is_asked_for_again(
         self, tmp_path: Path, vendor: VendorServer
     ) -> None:
         cftc = online(tmp_path, vendor)
         vendor.on(ZIP, conditional(ARCHIVE, '"v1"', MODIFIED))
-        interrupted = cftc.fetch(request())
-        next(interrupted)
-        interrupted.close()  # type: ignore[attr-defined]
-        assert len(list(cftc.fetch(request()))) == 1
+        first = list(cftc.fetch(request()))
+        assert list(cftc.fetch(request())) == first
+        assert "if-none-match" not in vendor.requests[-1].headers
 
     def test_one_failing_archive_does_not_keep_the_others_back(self, tmp_path: Path, vendor: VendorServer) -> None:
-        vendor.on("/history/deacot2024.zip", html()).on(ZIP, ok(ARCHIVE))
-        delivered = online(tmp_path, vendor, first_year=2024).fetch(request())
-        assert next(delivered).name == "deacot2025.zip"
-        with pytest.raises(SourceError, match="html_instead_of_data"):
+        vendor.on("/history/deacot2023.zip", html()).on("/history/deacot2024.zip", status(403)).on(ZIP, ok(ARCHIVE))
+        delivered = online(tmp_path, vendor, first_year=2023).fetch(request())
+        page, archive = next(delivered), next(delivered)
+        assert (page.name, archive.name) == ("deacot2023.zip", "deacot2025.zip")
+        assert is_html(page.content)
+        with pytest.raises(SourceError, match="http_status"):
             next(delivered)
 
 
