@@ -91,12 +91,15 @@ class Ingest:
         batch = _Batch(self.lake, spec, self.ledger)
         deliveries: list[PayloadRecord] = []
         for source in sources:
+            before = len(deliveries)
             try:
                 for payload in source.fetch(request):
                     # One by one: what came before a failure is kept.
                     deliveries.append(self._take(source, payload, batch, request.now))  # noqa: PERF401
+                if len(deliveries) == before:
+                    raise SourceError("no_payload", "nothing for this window", state=PayloadState.NOTHING_NEW)
             except SourceError as error:
-                deliveries.append(_failed_fetch(source, request, error))
+                deliveries.append(_without_payload(source, request, error))
         rows, quarantine = batch.frames()
         self.lake.append(dataset, rows)
         self._quarantine(quarantine)
@@ -356,7 +359,7 @@ def _quarantine_rows(base: PayloadRecord, bad: pl.DataFrame, rejects: pl.DataFra
     )
 
 
-def _failed_fetch(source: Source, request: FetchRequest, error: SourceError) -> PayloadRecord:
+def _without_payload(source: Source, request: FetchRequest, error: SourceError) -> PayloadRecord:
     return PayloadRecord(
         dataset=request.dataset,
         source=source.name,

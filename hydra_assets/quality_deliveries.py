@@ -50,17 +50,16 @@ def check_deliveries(deliveries: Sequence[DeliveryOutcome]) -> Verdict:
     )
 
 
-def check_quarantine(loaded: int, superseded: int, quarantined: int) -> Verdict:
-    """At most one row in twenty of what was delivered is malformed."""
-    total = loaded + superseded + quarantined
-    share = quarantined / total if total else 0.0
+def check_quarantine(delivered: int, quarantined: int) -> Verdict:
+    """At most one row in twenty of what was delivered is malformed, in whole or in part."""
+    share = quarantined / delivered if delivered else 0.0
     return Verdict(
         "quarantine_share",
         share <= MAX_QUARANTINE_SHARE,
         Severity.WARN,
         "ok" if share <= MAX_QUARANTINE_SHARE else "quarantine_share",
-        f"{quarantined} of {total} delivered rows are in quarantine ({share:.1%})",
-        {"delivered": total, "quarantined": quarantined, "share": round(share, 6)},
+        f"{quarantined} of {delivered} delivered rows are in quarantine ({share:.1%})",
+        {"delivered": delivered, "quarantined": quarantined, "share": round(share, 6)},
     )
 
 

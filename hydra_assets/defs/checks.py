@@ -102,11 +102,10 @@ def _verdicts(
     yield check_schema(rows, spec)
     if spec.layer is Layer.RAW:
         before = _read(lake, spec, [(p.market, p.first - LOOK_BACK, p.first - timedelta(days=1)) for p in ranges])
-        counts = run_row_counts(database.engine, spec.name, context.run.run_id)
         yield check_timestamps(rows, spec)
         yield check_versions(rows, spec, before)
         yield check_deliveries(run_deliveries(database.engine, spec.name, context.run.run_id))
-        yield check_quarantine(counts["loaded"], counts["superseded"], counts["quarantined"])
+        yield check_quarantine(*run_row_counts(database.engine, spec.name, context.run.run_id))
         if "holidays" in names:
             yield from _session_verdicts(spec, home, ranges, rows, before)
     if weekly:

@@ -95,14 +95,31 @@ def published_payloads(engine: sa.Engine, dataset: str) -> dict[str, datetime]:
         return {row.sha256: row.public for row in connection.execute(query)}
 
 
-def run_row_counts(engine: sa.Engine, dataset: str, run_id: str) -> dict[str, int]:
-    """Rows that a run's deliveries of a dataset brought: loaded, superseded, quarantined, set_aside."""
-    names = ("loaded", "superseded", "quarantined", "set_aside")
-    sums = (sa.func.coalesce(sa.func.sum(payloads.c[f"rows_{name}"]), 0).label(name) for name in names)
-    query = sa.select(*sums).where(payloads.c.dataset == dataset, payloads.c.run_id == run_id)
+def run_row_counts(engine: sa.Engine, dataset: str, run_id: str) -> tuple[int, int]:
+    """Rows of ours that a run's deliveries of a dataset brought, and how many of them are in quarantine.
+
+    A row counts as quarantined where any part of it is, though another part of it was loaded.
+    """
+    ours = payloads.c.rows_loaded + payloads.c.rows_superseded + payloads.c.rows_quarantined
+    mine = sa.and_(payloads.c.dataset == dataset, payloads.c.run_id == run_id)
+    refused = (
+        sa.select(payload_reasons.c.payload_id, sa.func.sum(payload_reasons.c.rows).label("rows"))
+        .where(payload_reasons.c.disposition == "quarantined")
+        .group_by(payload_reasons.c.payload_id)
+        .subquery()
+    )
+    # Two parts of one row may be refused for two reasons.
+    query = (
+        sa.select(
+            sa.func.coalesce(sa.func.sum(ours), 0),
+            sa.func.coalesce(sa.func.sum(sa.func.least(refused.c.rows, ours)), 0),
+        )
+        .select_from(payloads.outerjoin(refused, refused.c.payload_id == payloads.c.id))
+        .where(mine)
+    )
     with engine.connect() as connection:
-        row = connection.execute(query).one()
-    return {name: int(getattr(row, name)) for name in names}
+        delivered, quarantined = connection.execute(query).one()
+    return int(delivered), int(quarantined)
 
 
 def run_deliveries(engine: sa.Engine, dataset: str, run_id: str) -> list[DeliveryOutcome]:

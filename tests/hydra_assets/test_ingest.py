@@ -304,6 +304,12 @@ def test_a_failing_source_has_a_named_state_and_stops_no_other(bench: Bench) -> 
     assert len(bench.ledger.rows) == 3
 
 
+def test_a_source_with_nothing_to_deliver_says_so(bench: Bench) -> None:
+    (record,) = bench.ingest(TinySource()).deliveries
+    assert (record.state, record.reason, record.sha256) == (PayloadState.NOTHING_NEW, "no_payload", "")
+    assert bench.ingest(TinySource()).failures == ()
+
+
 def test_an_unreadable_payload_is_archived_and_stops_no_other(bench: Bench) -> None:
     unreadable = Payload(Dataset.FUTURES_BARS, "tiny", "latin", b"\xff\xfe\x00", NOW)
     good = delivery("good", [settle(DEC, MONDAY, 80.0)])
