@@ -36,9 +36,9 @@ def examine(home: Path) -> Iterator[Finding]:
     yield _guarded("permissions", lambda: _permissions(home))
     yield _guarded("disk", lambda: _disk(home))
     yield _guarded("home", lambda: _home(home))
+    yield _guarded("environment", lambda: _flags(home))  # before the database, which sets it right for this process
     database = _guarded("database", lambda: _database(home))
     yield database
-    yield _flags(home)
     yield _guarded("lake", lambda: _lake(home))
     if database.ok and (home / "home.yaml").exists():
         for module in LOCATIONS:

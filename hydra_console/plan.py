@@ -152,9 +152,11 @@ def dataset_requests(
 
 
 def session_datasets() -> list[str]:
-    """Datasets per market and session that the assets' location computes."""
-    definitions = load_location(ASSETS).defs
-    keys = {key.to_user_string() for key in definitions.resolve_asset_graph().executable_asset_keys}
+    """Datasets per market and session that the datasets' job brings up."""
+    from hydra_assets.defs.jobs import DATASETS_JOB  # noqa: PLC0415  as above
+
+    job = load_location(ASSETS).defs.get_repository_def().get_job(DATASETS_JOB)
+    keys = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
     return [
         name for name, spec in DATASETS.items() if name in keys and spec.partitioned_by is PartitionedBy.MARKET_SESSION
     ]

@@ -26,7 +26,7 @@ def home_status(environment: Environment, config: HomeConfig, engine: sa.Engine,
         .order_by(alerts.c.last_at.desc())
     )
     champions = (
-        sa.select(promotions.c.model_group, promotions.c.version, promotions.c.at)
+        sa.select(promotions.c.model_group, promotions.c.version, promotions.c.recorded_at)
         .distinct(promotions.c.model_group)
         .order_by(promotions.c.model_group, promotions.c.id.desc())
     )

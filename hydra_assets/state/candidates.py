@@ -17,7 +17,7 @@ def record_candidate(engine: sa.Engine, candidate: Candidate) -> None:
     with engine.begin() as connection:
         connection.execute(
             statement.on_conflict_do_update(
-                index_elements=[candidates.c.experiment_id], set_={**replaced, "at": sa.func.clock_timestamp()}
+                index_elements=[candidates.c.experiment_id], set_={**replaced, "recorded_at": sa.func.clock_timestamp()}
             )
         )
 
@@ -25,6 +25,6 @@ def record_candidate(engine: sa.Engine, candidate: Candidate) -> None:
 def candidates_of(engine: sa.Engine, model_group: str) -> list[Candidate]:
     """Candidates of a group, oldest first."""
     columns = [candidates.c[name] for name in Candidate.__dataclass_fields__]
-    query = sa.select(*columns).where(candidates.c.model_group == model_group).order_by(candidates.c.at)
+    query = sa.select(*columns).where(candidates.c.model_group == model_group).order_by(candidates.c.recorded_at)
     with engine.connect() as connection:
         return [Candidate(**row._mapping) for row in connection.execute(query)]

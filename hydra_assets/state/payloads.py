@@ -112,7 +112,7 @@ def run_row_counts(engine: sa.Engine, dataset: str, run_id: str) -> tuple[int, i
     query = (
         sa.select(
             sa.func.coalesce(sa.func.sum(ours), 0),
-            sa.func.coalesce(sa.func.sum(sa.func.least(refused.c.rows, ours)), 0),
+            sa.func.coalesce(sa.func.sum(sa.func.least(sa.func.coalesce(refused.c.rows, 0), ours)), 0),
         )
         .select_from(payloads.outerjoin(refused, refused.c.payload_id == payloads.c.id))
         .where(mine)

@@ -17,7 +17,9 @@ def upgrade() -> None:
     op.create_table(
         "alerts",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.Column("last_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column("repeats", sa.Integer(), server_default="0", nullable=False),
         sa.Column("level", sa.Text(), nullable=False),
@@ -44,7 +46,9 @@ def upgrade() -> None:
     op.create_table(
         "candidates",
         sa.Column("experiment_id", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.Column("model_group", sa.Text(), nullable=False),
         sa.Column("champion_version", sa.Integer(), nullable=True),
         sa.Column("metrics", postgresql.JSONB(), nullable=False),
@@ -152,7 +156,9 @@ def upgrade() -> None:
     op.create_table(
         "promotions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.Column("model_group", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("model_uri", sa.Text(), nullable=False),
@@ -171,7 +177,9 @@ def upgrade() -> None:
     op.create_table(
         "system_state",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("previous", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
