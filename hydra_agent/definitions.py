@@ -13,9 +13,8 @@ from hydra_agent.defs.experiments import (
     candidate_model,
     register_experiments,
 )
-from hydra_assets.definitions import default_resources
 from hydra_assets.defs.registry import default_registry
-from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
+from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource, default_resources
 
 PARTITION_TAG = "dagster/partition"
 

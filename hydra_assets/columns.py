@@ -79,7 +79,12 @@ COLUMNS: dict[str, Column] = {
     "high": Column(F64, "price unit", "Highest trade of the session."),
     "low": Column(F64, "price unit", "Lowest trade of the session."),
     "close": Column(F64, "price unit", "Last trade of the session."),
-    "settle": Column(F64, "price unit", "Settlement price of the session.", "after settlement publication"),
+    "settle": Column(
+        F64,
+        "price unit",
+        "Settlement price of the session; on the curve the last trade where a vendor has no settlement.",
+        "after settlement publication",
+    ),
     "bid": Column(F64, "price unit", "Best bid at the quote's instant.", minimum=0),
     "ask": Column(F64, "price unit", "Best offer at the quote's instant.", minimum=0),
     "bid_size": Column(F64, "contracts", "Size at the best bid.", minimum=0),

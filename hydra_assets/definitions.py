@@ -1,29 +1,19 @@
 """Code location ``hydra_assets``: one small assembly."""
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 import dagster as dg
 
 from hydra_assets.defs.checks import CHECKS, dataset_checks
 from hydra_assets.defs.curated import curated_assets
-from hydra_assets.defs.downstream import AFTER_DATASETS, downstream_assets, downstream_jobs
+from hydra_assets.defs.downstream import AFTER_DATASETS, downstream_assets, downstream_jobs, downstream_runs
 from hydra_assets.defs.jobs import dataset_jobs, schedules_and_sensors
 from hydra_assets.defs.raw import raw_assets
 from hydra_assets.defs.registry import default_registry
-from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
+from hydra_assets.defs.resources import default_resources
 from hydra_assets.home import home_path, read_home
 from hydra_assets.markets.loader import markets_of
-
-
-def default_resources() -> dict[str, object]:
-    """Resources of the home that the environment names."""
-    home = home_path()
-    return {
-        "home": HomeResource(path=str(home)),
-        "lake": LakeResource(uri=os.environ.get("HYDRA_LAKE_URI") or str(home / "lake")),
-        "database": DatabaseResource(url=os.environ.get("HYDRA_POSTGRES_URL", "")),
-    }
 
 
 def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
@@ -46,6 +36,13 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
         resources={**default_resources(), "registry": default_registry(), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )
+
+
+def cycle_runs(markets: Sequence[str], first: date, last: date) -> list[tuple[str, dict[str, str]]]:
+    """What a cycle runs here after the datasets: models that are due, then predictions; job and tags."""
+    root = home_path()
+    config = read_home(root)
+    return downstream_runs(config, list(markets_of(config, root).values()), markets, first, last)
 
 
 defs = build_defs()

@@ -1,6 +1,6 @@
 """One cycle: run the planned jobs one after the other with progress, then say what stands and what to do next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import dagster as dg
 import polars as pl
@@ -20,7 +20,7 @@ def run_all(
     instance: dg.DagsterInstance,
     requests: Sequence[JobRequest],
     console: Console,
-    later: Callable[[], Sequence[JobRequest]] = lambda: (),
+    later: Callable[[], Iterable[JobRequest]] = lambda: (),
 ) -> list[JobOutcome]:
     """Run every request of the datasets, then those of ``later`` for as long as all went well."""
     with Progress(

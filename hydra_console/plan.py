@@ -4,7 +4,7 @@ A dataset is brought up from the newest session that is on record for each marke
 again, since what was late for it may have arrived. A market or dataset with nothing on record starts the history.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -79,6 +79,60 @@ def missing_range(
     return SessionRange(markets, min(first_open(calendars, max(first, home.history_start)), last), last)
 
 
+def missing_ranges(
+    home: HomeConfig,
+    calendars: Mapping[str, SessionCalendar],
+    content: pl.DataFrame,
+    datasets: Sequence[str],
+    now: datetime,
+) -> list[SessionRange]:
+    """``missing_range`` for each set of markets that share their span, in partition order of their first market."""
+    return [
+        missing_range(part, {m: calendars[m] for m in markets}, content, datasets, now)
+        for part, markets in _by_span(home, list(calendars))
+    ]
+
+
+def chosen_ranges(
+    home: HomeConfig,
+    calendars: Mapping[str, SessionCalendar],
+    markets: Sequence[str],
+    first: date | None,
+    last: date | None,
+    now: datetime,
+) -> list[SessionRange]:
+    """A range that a person asked for, cut to each market's own span; HomeError where nothing is left."""
+    if not home.spans:
+        return [chosen_range(home, calendars, markets, first, last, now)]
+    unknown = [market for market in markets if market not in calendars]
+    if unknown:
+        msg = f"no market {', '.join(unknown)} in this home; it has {', '.join(calendars)}"
+        raise HomeError(msg)
+    ranges = []
+    for part, mine in _by_span(home, [m for m in calendars if not markets or m in markets]):
+        chosen = {m: calendars[m] for m in mine}
+        start = first_open(chosen, max(first or part.history_start, part.history_start))
+        newest = newest_finished(part, chosen, now)
+        end = last_open(chosen, min(last or newest, newest))
+        if start <= end:
+            ranges.append(SessionRange(mine, start, end))
+    if not ranges:
+        msg = "the range lies outside the spans of these markets (spans in home.yaml)"
+        raise HomeError(msg)
+    return ranges
+
+
+def _by_span(home: HomeConfig, markets: Sequence[str]) -> list[tuple[HomeConfig, tuple[str, ...]]]:
+    """The home as each set of markets with one span sees it."""
+    groups: dict[tuple[date, date | None], list[str]] = {}
+    for market in markets:
+        groups.setdefault((home.first_session(market), home.last_session(market)), []).append(market)
+    return [
+        (home.model_copy(update={"history_start": first, "history_end": last}), tuple(group))
+        for (first, last), group in groups.items()
+    ]
+
+
 def chosen_range(
     home: HomeConfig,
     calendars: Mapping[str, SessionCalendar],
@@ -125,9 +179,9 @@ def neighbours(chosen: Sequence[str], order: Sequence[str]) -> list[tuple[str, .
 
 
 def dataset_requests(
-    wanted: SessionRange, order: Sequence[str], *, whole_history: bool, assets: Sequence[str] = ()
+    wanted: Sequence[SessionRange], order: Sequence[str], *, whole_history: bool, assets: Sequence[str] = ()
 ) -> list[JobRequest]:
-    """Jobs of the datasets over a range: reports first, then one run per block of neighbouring markets.
+    """Jobs of the datasets over ranges: reports first, then one run per range and block of neighbouring markets.
 
     ``assets`` narrows them; HomeError where one is no dataset of the home.
     """
@@ -139,14 +193,16 @@ def dataset_requests(
     if unknown:
         msg = f"no asset {', '.join(unknown)}; there are {', '.join([RAW_COT_REPORTS.name, *session_datasets()])}"
         raise HomeError(msg)
-    weeks_first = wanted.first if whole_history else wanted.first - REPORT_LOOK_BACK
+    first, last = min(part.first for part in wanted), max(part.last for part in wanted)
+    weeks_first = first if whole_history else first - REPORT_LOOK_BACK
     requests = []
     if weekly or not assets:
-        requests.append(JobRequest(ASSETS, jobs.REPORTS_JOB, jobs.week_tags(weeks_first, wanted.last)))
+        requests.append(JobRequest(ASSETS, jobs.REPORTS_JOB, jobs.week_tags(weeks_first, last)))
     if daily or not assets:
         requests += [
-            JobRequest(ASSETS, jobs.DATASETS_JOB, jobs.range_tags(block, wanted.first, wanted.last), tuple(daily))
-            for block in neighbours(wanted.markets, order)
+            JobRequest(ASSETS, jobs.DATASETS_JOB, jobs.range_tags(block, part.first, part.last), tuple(daily))
+            for part in wanted
+            for block in neighbours(part.markets, order)
         ]
     return requests
 
@@ -160,6 +216,21 @@ def session_datasets() -> list[str]:
     return [
         name for name, spec in DATASETS.items() if name in keys and spec.partitioned_by is PartitionedBy.MARKET_SESSION
     ]
+
+
+def later_requests(wanted: Sequence[SessionRange], order: Sequence[str]) -> Iterator[JobRequest]:
+    """What follows the datasets in a cycle: models and predictions, then trading, then experiments.
+
+    Lazy: a location is asked when its turn comes, since what it wants may depend on what ran before.
+    """
+    for module in (ASSETS, EXEC, AGENT):
+        asked: list[JobRequest] = []
+        for part in wanted:
+            for block in neighbours(part.markets, order):
+                for request in location_requests(module, SessionRange(block, part.first, part.last)):
+                    if request not in asked:
+                        asked.append(request)
+                        yield request
 
 
 def location_requests(module: str, wanted: SessionRange) -> list[JobRequest]:

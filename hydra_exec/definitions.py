@@ -5,8 +5,8 @@ from datetime import date
 
 import dagster as dg
 
-from hydra_assets.definitions import default_resources
 from hydra_assets.defs.jobs import range_tags
+from hydra_assets.defs.resources import default_resources
 from hydra_assets.home import home_path, read_home
 from hydra_assets.markets.loader import markets_of
 from hydra_exec.defs.trading import TRADE_JOB, trading_assets, trading_jobs

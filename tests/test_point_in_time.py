@@ -1,6 +1,7 @@
 """Point in time through Dagster: the same bytes again, batch equals one by one, the future changes no past."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hydra_assets.markets.loader import load_markets
 from hydra_assets.markets.sessions import calendar_of
 from tests.support.pipeline import Pipeline, make_pipeline
+from tests.support.postgres import TestServer
 
 FIRST, MIDDLE, LAST = date(2025, 9, 2), date(2025, 11, 14), date(2025, 12, 12)
 CONFIG = {"kind": "simulated", "markets": ["SIM_HE", "SIM_ZO"], "history_start": FIRST}
@@ -17,13 +19,16 @@ MakePipeline = Callable[..., Pipeline]
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, fresh_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> MakePipeline:
+def pipeline(tmp_path: Path, postgres_server: TestServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePipeline]:
     monkeypatch.setenv("HYDRA_NOW", "2025-12-13T12:00:00+00:00")
 
-    def make(name: str, **changes: object) -> Pipeline:
-        return make_pipeline(tmp_path / name, {**CONFIG, **changes}, fresh_database(), monkeypatch)
+    with ExitStack() as stack:
 
-    return make
+        def make(name: str, **changes: object) -> Pipeline:
+            url = stack.enter_context(postgres_server.database())
+            return make_pipeline(tmp_path / name, {**CONFIG, **changes}, url, monkeypatch)
+
+        yield make
 
 
 def describe(hashes: pl.DataFrame) -> str:

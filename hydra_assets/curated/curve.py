@@ -39,6 +39,8 @@ def futures_curve(
     """
     max_lag = RAW_FUTURES_BARS.staleness_days or 0
     key = ("contract", "record")
+    # A vendor without settlements still has a last trade.
+    bars = bars.with_columns(pl.coalesce("settle", "close").alias("settle"))
     priced = bars.filter((pl.col("record") == "price") & pl.col("settle").is_not_null())
     active = bars.filter(pl.col("record") == "activity")
     columns = [*key, "source_rank", "event_session", "known_at", "contract_month", "settle", "volume", "open_interest"]

@@ -44,6 +44,9 @@ def option_quotes(
     quote_lag = RAW_OPTION_CHAINS.staleness_days or 0
     key = ("option", "record")
     prices = latest_known(chains.filter(pl.col("record") == "price"), calendar, sessions, key, quote_lag)
+    # One vendor's chain a session: the preferred one among those that are newest.
+    newest = pl.col("source_rank").sort_by("lag", "source_rank").first().over("target")
+    prices = prices.filter(pl.col("source_rank") == newest)
     activity = latest_known(
         chains.filter(pl.col("record") == "activity").select(
             "option", "record", "source_rank", "event_session", "known_at", "volume", "open_interest"

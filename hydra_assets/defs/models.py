@@ -118,7 +118,10 @@ def model_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list
                 outcome |= {"outcome": str(reason), "model_sha256": fitted.sha256}
                 newest = fitted, symbols
                 context.log.info(f"{group} {day}: {len(snapshot.rows)} rows, {reason}")
-        return dg.MaterializeResult(metadata=_model_metadata(outcomes, newest))
+        context.add_asset_metadata(
+            _model_metadata(outcomes, newest), asset_key=context.asset_key, partition_key=context.partition_keys[-1]
+        )
+        return dg.MaterializeResult()
 
     @dg.asset(
         name=PREDICTIONS.name,
@@ -172,9 +175,7 @@ def _training_dates(keys: Sequence[str]) -> dict[str, list[date]]:
     return {group: sorted(days) for group, days in out.items()}
 
 
-def _model_metadata(
-    outcomes: list[dict[str, object]], newest: tuple[TrainedModel, list[str]] | None
-) -> dict[str, Any]:
+def _model_metadata(outcomes: list[dict[str, object]], newest: tuple[TrainedModel, list[str]] | None) -> dict[str, Any]:
     table = pl.DataFrame(outcomes, infer_schema_length=None)
     counts = table["outcome"].value_counts().sort("outcome")
     values: dict[str, Any] = {

@@ -99,7 +99,9 @@ def _market_session_asset(dataset: Dataset, partitions: dg.PartitionsDefinition[
         for part in requested(context, home):
             if part.sessions:
                 last = part.sessions[-1]
-                deliveries.append(ingest_window(resources, dataset, [part.market], part.first, last, context.run_id))
+                deliveries.append(
+                    ingest_window(resources, dataset, [part.market], part.first, last, context.run.run_id)
+                )
             held = lake.lake.read(spec.name, markets=[part.market], first=part.first, last=part.last)
             decided = held.filter(pl.col("session").is_in(part.sessions))
             records.append(partition_records(spec, part, decided, dict.fromkeys(part.days, NO_DELIVERY)))
@@ -146,7 +148,7 @@ def _report_week_asset() -> dg.AssetsDefinition:
         weeks = sorted(date.fromisoformat(key) for key in context.partition_keys)
         now = home.now()
         last = min(weeks[-1] + timedelta(days=6), now.date())
-        report = ingest_window(resources, Dataset.COT_REPORTS, list(home.markets), weeks[0], last, context.run_id)
+        report = ingest_window(resources, Dataset.COT_REPORTS, list(home.markets), weeks[0], last, context.run.run_id)
         held = lake.lake.read(spec.name, markets=list(home.markets), first=weeks[0], last=weeks[-1])
         records = [
             partition_records(

@@ -1,5 +1,6 @@
 """Resources: the home, the lake and the database, each a thin Dagster shell around the real thing."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from hydra_assets import clock
-from hydra_assets.home import HomeConfig, read_home
+from hydra_assets.home import HomeConfig, home_path, read_home
 from hydra_assets.lake import Lake
 from hydra_assets.lake.archive import Archive
 from hydra_assets.markets.loader import markets_of
@@ -107,3 +108,13 @@ class DatabaseLedger:
     def record(self, deliveries: Sequence[PayloadRecord]) -> None:
         """Add deliveries in one transaction."""
         record_payloads(self.engine, deliveries)
+
+
+def default_resources() -> dict[str, object]:
+    """Resources of the home that the environment names."""
+    home = home_path()
+    return {
+        "home": HomeResource(path=str(home)),
+        "lake": LakeResource(uri=os.environ.get("HYDRA_LAKE_URI") or str(home / "lake")),
+        "database": DatabaseResource(url=os.environ.get("HYDRA_POSTGRES_URL", "")),
+    }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from hydra_console.bootstrap.environment import Environment
     from hydra_console.runner import JobOutcome, JobRequest
@@ -27,18 +27,17 @@ def cycle() -> None:
     config, _, calendars = config_of(environment)
     if created:
         console.print(f"made a {config.kind} home in {environment.home}: {', '.join(config.markets)}")
-    from hydra_console.plan import AGENT, EXEC, dataset_requests, location_requests, missing_range, session_datasets  # noqa: PLC0415
+    from hydra_console.plan import dataset_requests, later_requests, missing_ranges, session_datasets  # noqa: PLC0415
 
     with file_lock(environment.home / CYCLE_LOCK, wait_seconds=0, what="cycle or backfill"):
         engine = engine_of(environment)
-        wanted = missing_range(config, calendars, latest_content(engine), session_datasets(), clock.now())
-        console.print(f"{len(wanted.markets)} markets, sessions {wanted.first} to {wanted.last}")
-        requests = dataset_requests(
-            wanted, list(calendars), whole_history=wanted.first <= config.history_start or created
-        )
+        wanted = missing_ranges(config, calendars, latest_content(engine), session_datasets(), clock.now())
+        for part in wanted:
+            console.print(f"{', '.join(part.markets)}: sessions {part.first} to {part.last}")
+        whole = created or any(part.first <= config.first_session(part.markets[0]) for part in wanted)
         outcomes = _execute(
-            requests,
-            lambda: [request for module in (AGENT, EXEC) for request in location_requests(module, wanted)],
+            dataset_requests(wanted, list(calendars), whole_history=whole),
+            lambda: later_requests(wanted, list(calendars)),
         )
     _conclude(environment, outcomes)
 
@@ -54,14 +53,15 @@ def backfill(
     from hydra_console.bootstrap.lock import file_lock  # noqa: PLC0415
     from hydra_console.cli.output import parse_day, remark  # noqa: PLC0415
     from hydra_console.cli.session import config_of, open_home  # noqa: PLC0415
-    from hydra_console.plan import chosen_range, dataset_requests  # noqa: PLC0415
+    from hydra_console.plan import chosen_ranges, dataset_requests  # noqa: PLC0415
 
     start, end = parse_day(first, "--first"), parse_day(last, "--last")
     environment = open_home()
     config, _, calendars = config_of(environment)
-    wanted = chosen_range(config, calendars, market or [], start, end, clock.now())
+    wanted = chosen_ranges(config, calendars, market or [], start, end, clock.now())
     requests = dataset_requests(wanted, list(calendars), whole_history=True, assets=asset or ())
-    remark().print(f"{', '.join(wanted.markets)}: sessions {wanted.first} to {wanted.last}")
+    for part in wanted:
+        remark().print(f"{', '.join(part.markets)}: sessions {part.first} to {part.last}")
     with file_lock(environment.home / CYCLE_LOCK, wait_seconds=0, what="cycle or backfill"):
         outcomes = _execute(requests, lambda: [])
     _conclude(environment, outcomes)
@@ -118,7 +118,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _execute(requests: "Sequence[JobRequest]", later: "Callable[[], Sequence[JobRequest]]") -> "list[JobOutcome]":
+def _execute(requests: "Sequence[JobRequest]", later: "Callable[[], Iterable[JobRequest]]") -> "list[JobOutcome]":
     import dagster as dg  # noqa: PLC0415
 
     from hydra_console.cli.output import remark  # noqa: PLC0415

@@ -26,6 +26,7 @@ class Pipeline:
     definitions: dg.Definitions
     instance: dg.DagsterInstance
     markets: list[str]
+    database_url: str
 
     def run(self, job: str, tags: Mapping[str, str], *, fail: bool = True) -> dg.ExecuteInProcessResult:
         """Execute a job over a range of partitions."""
@@ -69,4 +70,4 @@ def make_pipeline(
     monkeypatch.setenv("HYDRA_POSTGRES_URL", database_url)
     from hydra_assets.definitions import build_defs
 
-    return Pipeline(home, build_defs(), dg.DagsterInstance.ephemeral(), list(config["markets"]))  # type: ignore[call-overload]
+    return Pipeline(home, build_defs(), dg.DagsterInstance.ephemeral(), list(config["markets"]), database_url)  # type: ignore[call-overload]
