@@ -21,8 +21,8 @@ print(ensure(Path(sys.argv[1])).embedded)
 
 
 def test_schema_is_added_to_a_url_beside_its_own_options() -> None:
-    assert with_schema("postgresql+psycopg2://u@/d?host=/tmp/x", "dagster") == (
-        "postgresql+psycopg2://u@/d?host=/tmp/x&options=-csearch_path%3Ddagster"
+    assert with_schema("postgresql+psycopg2://u@/d?host=/run/x", "dagster") == (
+        "postgresql+psycopg2://u@/d?host=/run/x&options=-csearch_path%3Ddagster"
     )
     assert with_schema("postgresql+psycopg2://u:p%40@h/d?options=-cjit%3Doff", "m") == (
         "postgresql+psycopg2://u:p%40@h/d?options=-cjit%3Doff%20-csearch_path%3Dm"
