@@ -50,8 +50,10 @@ def variables(home: Path, url: str) -> dict[str, str]:
         "HYDRA_DAGSTER_POSTGRES_URL": with_schema(url, "dagster"),
         "HYDRA_COMPUTE_LOGS": str(home / "dagster" / "compute_logs"),
         "DAGSTER_HOME": str(home / "dagster"),
-        # Without these two, event logging dominates every ranged run by an order of magnitude.
-        "DAGSTER_EVENT_BATCH_SIZE": "1000",
+        # Without these two, event logging dominates every ranged run by an order of magnitude. The batch holds any
+        # run's partitions of an asset, so that they appear in one statement: the backfill daemon asks for what comes
+        # next as soon as it sees partitions, and seeing a part of them it would start hundreds of runs on fragments.
+        "DAGSTER_EVENT_BATCH_SIZE": "1000000",
         "DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS": "1",
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "MLFLOW_TRACKING_URI": with_schema(url, "mlflow"),

@@ -47,7 +47,7 @@ def test_a_wrong_url_is_a_sentence_without_the_password(text: str) -> None:
 
 def test_flags_that_ranged_runs_need_are_exported() -> None:
     exported = variables(Path("/h"), "postgresql+psycopg2://u@h/d")
-    assert exported["DAGSTER_EVENT_BATCH_SIZE"] == "1000"
+    assert exported["DAGSTER_EVENT_BATCH_SIZE"] == "1000000"
     assert exported["DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS"] == "1"
 
 
