@@ -1,0 +1,84 @@
+"""The one column dictionary: every column of every dataset, with its type, unit, meaning and known-when rule.
+
+Lake schemas, row validation, asset checks and the reference page (``docs/reference/columns.md``) all come from
+here, so a column means the same thing wherever it stands.
+"""
+
+from hydra_assets.columns.column import UTC_US, Column
+from hydra_assets.columns.curated import COT_POSITIONS, FUTURES_CURVE, OPTION_QUOTES
+from hydra_assets.columns.dataset import DatasetSpec, Layer, PartitionedBy
+from hydra_assets.columns.dictionary import COLUMNS
+from hydra_assets.columns.downstream import (
+    COT_SCORES,
+    DIVERGENCE,
+    FEATURE_VECTOR,
+    FILLS,
+    IMPLIED_DENSITY,
+    IMPLIED_MOMENTS,
+    ORDERS,
+    PREDICTIONS,
+    TARGET_POSITIONS,
+    VOL_SURFACE,
+)
+from hydra_assets.columns.raw import (
+    PROVENANCE,
+    QUARANTINE,
+    RAW_COT_REPORTS,
+    RAW_FUTURES_BARS,
+    RAW_HEADLINES,
+    RAW_OPTION_CHAINS,
+)
+
+DATASETS: dict[str, DatasetSpec] = {
+    spec.name: spec
+    for spec in (
+        RAW_FUTURES_BARS,
+        RAW_OPTION_CHAINS,
+        RAW_COT_REPORTS,
+        RAW_HEADLINES,
+        QUARANTINE,
+        FUTURES_CURVE,
+        COT_POSITIONS,
+        OPTION_QUOTES,
+        VOL_SURFACE,
+        IMPLIED_DENSITY,
+        IMPLIED_MOMENTS,
+        COT_SCORES,
+        DIVERGENCE,
+        FEATURE_VECTOR,
+        PREDICTIONS,
+        TARGET_POSITIONS,
+        ORDERS,
+        FILLS,
+    )
+}
+"""Every dataset by name, in the order of the flow."""
+
+__all__ = [
+    "COLUMNS",
+    "COT_POSITIONS",
+    "COT_SCORES",
+    "DATASETS",
+    "DIVERGENCE",
+    "FEATURE_VECTOR",
+    "FILLS",
+    "FUTURES_CURVE",
+    "IMPLIED_DENSITY",
+    "IMPLIED_MOMENTS",
+    "OPTION_QUOTES",
+    "ORDERS",
+    "PREDICTIONS",
+    "PROVENANCE",
+    "QUARANTINE",
+    "RAW_COT_REPORTS",
+    "RAW_FUTURES_BARS",
+    "RAW_HEADLINES",
+    "RAW_OPTION_CHAINS",
+    "TARGET_POSITIONS",
+    "UTC_US",
+    "VOL_SURFACE",
+    "Column",
+    "DatasetSpec",
+    "Layer",
+    "PartitionedBy",
+]

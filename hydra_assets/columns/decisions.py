@@ -1,0 +1,104 @@
+"""Columns from the fitted surfaces to the fills."""
+
+from hydra_assets.columns.column import BOOL, DATE, F64, I64, LIST_F64, STR, Column
+
+DECISIONS: dict[str, Column] = {
+    # --- options ---------------------------------------------------------------------------------------
+    "forward": Column(F64, "price unit", "Settle of the slice's own underlying future.", minimum=0),
+    "quotes_seen": Column(I64, "quotes", "Quotes of the slice.", minimum=0),
+    "quotes_used": Column(I64, "quotes", "Quotes that entered the fit.", minimum=0),
+    "quotes_rejected": Column(STR, "reason=count,...", "Quotes that did not, by reason code."),
+    "synthetic_spread": Column(BOOL, "flag", "Some quotes were settlements, with an assumed half-spread."),
+    "slice_reason": Column(
+        STR,
+        "code",
+        "Why a slice has parameters, or none.",
+        allowed=("ok", "too_few_quotes", "one_wing", "poor_fit"),
+    ),
+    "atm_total_variance": Column(F64, "variance", "SSVI theta: total variance at the forward.", minimum=0),
+    "ssvi_rho": Column(F64, "fraction", "SSVI rho: asymmetry of the smile.", minimum=-1, maximum=1),
+    "ssvi_phi": Column(F64, "1", "SSVI phi: curvature of the smile.", minimum=0),
+    "rmse_half_spreads": Column(F64, "half-spreads", "Root mean square residual of the fit.", minimum=0),
+    "atm_vol": Column(F64, "fraction a year", "Implied volatility at the forward.", minimum=0),
+    "density": Column(
+        LIST_F64, "1 per unit of z", "Risk-neutral density at 129 points of z = ln(K/F)/sqrt(theta) in [-8, 8]."
+    ),
+    "mass_residual": Column(F64, "fraction", "Integral of the density minus one."),
+    "martingale_residual": Column(F64, "fraction", "E[S_T]/F minus one: a check, never a signal."),
+    "min_durrleman_g": Column(F64, "1", "Smallest Durrleman g on the quadrature grid; negative is arbitrage."),
+    "implied_sd": Column(F64, "fraction", "Standard deviation of ln(S_T/F) to expiry.", minimum=0),
+    "implied_vol_of_density": Column(F64, "fraction a year", "implied_sd over the root of time.", minimum=0),
+    "implied_skew": Column(F64, "1", "Skewness of ln(S_T/F)."),
+    "tilt": Column(F64, "standard deviations", "(ln(median/F) + v/2)/sqrt(v): zero for every lognormal."),
+    "tilt_probability": Column(F64, "fraction", "P(S_T > F) in excess of the lognormal of equal variance."),
+    "slices_usable": Column(I64, "slices", "Expiries of the session with a density.", minimum=0),
+    "moments_reason": Column(
+        STR,
+        "code",
+        "Why a session has moments, or none.",
+        allowed=("ok", "no_quotes", "no_usable_slice", "no_expiry_in_range"),
+    ),
+    # --- crowd -----------------------------------------------------------------------------------------
+    "history_weeks": Column(I64, "weeks", "Published weeks that the score ranks the report among.", minimum=0),
+    "crowd_score": Column(F64, "score", "Speculators' net share, ranked; +1 is most long.", minimum=-1, maximum=1),
+    "crowd_confidence": Column(F64, "fraction", "Trust in the score: history, age, gaps.", minimum=0, maximum=1),
+    "crowd_reason": Column(
+        STR,
+        "code",
+        "Why a session has a crowd score, or none.",
+        allowed=("ok", "no_report", "not_published", "stale", "short_history"),
+    ),
+    # --- divergence ------------------------------------------------------------------------------------
+    "tilt_z": Column(F64, "standard deviations", "Tilt against its own past."),
+    "crowd_z": Column(F64, "standard deviations", "Crowd score against its own past."),
+    "divergence_gap": Column(F64, "standard deviations", "tilt_z minus crowd_z."),
+    "divergence_z": Column(F64, "standard deviations", "The gap against its own past."),
+    "history_sessions": Column(I64, "sessions", "Earlier sessions with a gap.", minimum=0),
+    "divergence_type": Column(
+        STR,
+        "code",
+        "What the pair of views is.",
+        allowed=("bullish_divergence", "bearish_divergence", "trend_follow", "neutral", "absent"),
+    ),
+    "divergence_direction": Column(I64, "sign", "Suggested side of the future.", minimum=-1, maximum=1),
+    "divergence_reason": Column(
+        STR,
+        "code",
+        "Why a session has a divergence, or none.",
+        allowed=("ok", "no_options_view", "no_crowd_view", "short_history"),
+    ),
+    # --- features --------------------------------------------------------------------------------------
+    "vol_premium": Column(F64, "fraction a year", "atm_vol minus realised_vol_20."),
+    "momentum_20": Column(F64, "1", "Sum of 20 held log returns over the root of their sum of squares."),
+    "momentum_60": Column(F64, "1", "Sum of 60 held log returns over the root of their sum of squares."),
+    "realised_vol_20": Column(F64, "fraction a year", "Volatility of the last 20 held returns.", minimum=0),
+    "season_sin": Column(F64, "1", "Sine of the day of the year.", minimum=-1, maximum=1),
+    "season_cos": Column(F64, "1", "Cosine of the day of the year.", minimum=-1, maximum=1),
+    "features_missing": Column(STR, "group:reason,...", "Feature groups that are absent, and why."),
+    # --- models ----------------------------------------------------------------------------------------
+    "model_group": Column(STR, "name", "Markets that one model is trained on."),
+    "model_version": Column(I64, "number", "Version in the registry.", minimum=1),
+    "model_sha256": Column(STR, "hex", "Digest of the model artefact."),
+    "probability_up": Column(F64, "fraction", "Probability of a positive held return.", minimum=0, maximum=1),
+    "prediction_reason": Column(
+        STR, "code", "Why a session has a prediction, or none.", allowed=("ok", "no_champion", "no_features")
+    ),
+    # --- trading ---------------------------------------------------------------------------------------
+    "target_contracts": Column(I64, "contracts", "Wanted position, long positive."),
+    "target_reason": Column(
+        STR,
+        "code",
+        "Why the wanted position is what it is.",
+        allowed=("ok", "no_champion", "no_features", "no_price", "stale_settle"),
+    ),
+    "limit_reference": Column(F64, "price unit", "Settle that the order's limit is set from."),
+    "order_ref": Column(STR, "name", "The order's own name: the same decision has the same name."),
+    "side": Column(STR, "code", "Direction of the order.", allowed=("BUY", "SELL")),
+    "quantity": Column(I64, "contracts", "Contracts of the order or fill, positive.", minimum=1),
+    "limit_price": Column(F64, "price unit", "Worst price at which the order may fill."),
+    "gate_code": Column(STR, "code", "Verdict of the risk gate: passed, or why the order was denied."),
+    "exec_id": Column(STR, "name", "The broker's name of the fill."),
+    "fill_price": Column(F64, "price unit", "Price of the fill."),
+    "fee": Column(F64, "currency", "Fee of the whole fill.", minimum=0),
+    "ordered_session": Column(DATE, "exchange trading date", "Session after whose cutoff the order was sent."),
+}

@@ -1,0 +1,8 @@
+"""All columns by name."""
+
+from hydra_assets.columns.column import Column
+from hydra_assets.columns.decisions import DECISIONS
+from hydra_assets.columns.market_data import MARKET_DATA
+
+COLUMNS: dict[str, Column] = MARKET_DATA | DECISIONS
+"""Every column of every dataset; a name stands once."""
