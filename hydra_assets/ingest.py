@@ -6,7 +6,7 @@ in the lake already are recognised by key and value.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -88,7 +88,7 @@ class Ingest:
         """Fetch, archive, parse, validate and append; a vendor's failure is a recorded state, not an exception."""
         dataset = request.dataset
         spec = DATASETS[dataset]
-        batch = _Batch(self.lake, spec, self.ledger)
+        batch = _Batch(self.lake, spec, self.ledger, self._placed)
         deliveries: list[PayloadRecord] = []
         for source in sources:
             before = len(deliveries)
@@ -171,17 +171,24 @@ class Ingest:
             return faults(typed.with_columns(monday.cast(pl.Date).alias("report_week")), spec, now)
         parts = []
         for (market,), part in typed.group_by(["market"], maintain_order=True):
+            # Where every weekday is decided but trading never stops, a weekend's quote is no fault.
+            always_open = self.context.markets[str(market)].calendar == WEEKDAYS
+            calendar = None if always_open else self.context.calendars[str(market)]
+            parts.append(faults(self._placed(part), spec, now, calendar))
+        return pl.concat(parts) if parts else faults(typed, spec, now)
+
+    def _placed(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows of markets and sessions in the session in which they become known, or their market's first."""
+        parts = [rows.clear()]
+        for (market,), part in rows.group_by(["market"], maintain_order=True):
             calendar = self.context.calendars[str(market)]
             start = self.first_sessions.get(str(market), self.history_start)
             first = start if calendar.is_session(start) else calendar.next_session(start)
             # Past the calendar's end there is no session; a maximum would make the first one of it.
-            placed = part.with_columns(calendar.session_for(part["known_at"]).alias("session")).with_columns(
-                pl.when(pl.col("session") < first).then(pl.lit(first)).otherwise("session").alias("session")
-            )
-            # Where every weekday is decided but trading never stops, a weekend's quote is no fault.
-            always_open = self.context.markets[str(market)].calendar == WEEKDAYS
-            parts.append(faults(placed, spec, now, None if always_open else calendar))
-        return pl.concat(parts) if parts else faults(typed, spec, now)
+            placed = part.with_columns(calendar.session_for(part["known_at"]).alias("session"))
+            late = pl.when(pl.col("session") < first).then(pl.lit(first)).otherwise("session")
+            parts.append(placed.with_columns(late.alias("session")))
+        return pl.concat(parts)
 
     def _quarantine(self, rows: pl.DataFrame) -> None:
         if rows.is_empty():
@@ -198,8 +205,15 @@ class _Batch:
     comes, so that those are recognised too.
     """
 
-    def __init__(self, lake: Lake, spec: DatasetSpec, ledger: PayloadLedger) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        spec: DatasetSpec,
+        ledger: PayloadLedger,
+        place: Callable[[pl.DataFrame], pl.DataFrame],
+    ) -> None:
         self.lake = lake
+        self.place = place
         self.spec = spec
         self.ledger = ledger
         self.parsed: dict[str, set[str]] = {}
@@ -230,7 +244,11 @@ class _Batch:
             bad = pl.concat(
                 [bad, refused.with_columns(pl.lit(str(fault)).alias("fault"), pl.lit(text).alias("fault_detail"))]
             )
-        fresh = judged.filter(pl.col("standing").is_in(["new", "restated"])).drop("standing")
+        restated = judged.filter(pl.col("standing") == "restated").drop("standing")
+        if self.spec.partitioned_by is PartitionedBy.MARKET_SESSION:
+            # A restatement belongs to the session that learns of it: what is decided already does not change.
+            restated = self.place(restated)
+        fresh = pl.concat([judged.filter(pl.col("standing") == "new").drop("standing"), restated])
         same = judged.filter(pl.col("standing") == "same")
         # A run that died after the commit left this payload's rows in the lake: they are loaded, not superseded.
         loaded_before = same.join(

@@ -116,9 +116,12 @@ def test_nothing_in_a_payload_is_a_state_of_its_own(bench: Bench, content: bytes
 
 def test_a_restatement_is_known_from_its_transport_on_and_the_first_print_stays(bench: Bench) -> None:
     bench.deliver(delivery("first", [settle(DEC, MONDAY, 80.0)], public=at(4)))
+    before = hashes(bench)
     (restated,) = bench.deliver(delivery("second", [settle(DEC, MONDAY, 81.0)], public=at(6)))
     assert restated.rows_loaded == 1
     assert bench.rows()["known_at"].to_list() == [at(3, 22), at(6)]
+    assert bench.rows()["session"].to_list() == [MONDAY, date(2025, 3, 6)]
+    assert hashes(bench).filter(pl.col("session") == MONDAY).equals(before)
     assert settles_at(bench, at(3, 21)) == []
     assert settles_at(bench, at(3, 22)) == settles_at(bench, at(6) - timedelta(seconds=1)) == [(DEC, MONDAY, 80.0)]
     assert settles_at(bench, at(6)) == [(DEC, MONDAY, 81.0)]
