@@ -19,6 +19,7 @@ from hydra_assets.partitions import market_session_partitions, report_week_parti
 from hydra_assets.sources.base import Dataset, FetchRequest
 from hydra_assets.sources.registry import sources_for
 from hydra_assets.state.alerts import AlertSink
+from hydra_assets.state.db import Lock, named_lock
 from hydra_assets.state.records import Alert, AlertLevel, PayloadRecord
 
 NO_DELIVERY = "no_delivery"
@@ -46,7 +47,11 @@ def ingest_window(
     deliveries: list[PayloadRecord] = []
     appended = 0
     for source, bound in sources_for(dataset, chosen, home.sources):
-        report = ingest.run([source], FetchRequest(dataset, bound, first, last, home.now()))
+        # A real vendor's file holds several markets: two runs that read it at once would both find it new. The
+        # embedded market delivers market by market.
+        apart = "|".join(sorted(spec.symbol for spec in bound if spec.simulated))
+        with named_lock(resources.database.engine, Lock.INGEST, f"{dataset}|{source.name}|{apart}"):
+            report = ingest.run([source], FetchRequest(dataset, bound, first, last, home.now()))
         deliveries += report.deliveries
         appended += report.rows_appended
     report = IngestReport(tuple(deliveries), appended)

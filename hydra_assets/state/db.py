@@ -27,6 +27,7 @@ class Lock(IntEnum):
     MIGRATION = 4_812_001
     PROMOTION = 4_812_002
     SYSTEM_STATE = 4_812_003
+    INGEST = 4_812_004
 
 
 def database_url(text: str | None = None) -> URL:
@@ -60,6 +61,14 @@ def advisory_lock(connection: sa.Connection, lock: Lock) -> Iterator[None]:
     """Hold a lock until the connection's transaction ends; waits for the holder."""
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(int(lock))))
     yield
+
+
+@contextmanager
+def named_lock(engine: sa.Engine, lock: Lock, name: str) -> Iterator[None]:
+    """Hold a lock on one thing of its kind; waits for the holder, whose death frees it."""
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(int(lock), sa.func.hashtext(name))))
+        yield
 
 
 def migrated(engine: sa.Engine) -> bool:
