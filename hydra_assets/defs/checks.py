@@ -97,7 +97,9 @@ def _verdicts(
 ) -> Iterable[Verdict]:
     weekly = spec.partitioned_by is PartitionedBy.REPORT_WEEK
     ranges = _week_range(context, home) if weekly else requested(context, home)
-    rows = _read(lake, spec, [(p.market, p.first, p.last) for p in ranges])
+    # What came in after the newest cutoff belongs to a session that is not decided yet; it is judged with the run.
+    open_ended = spec.layer is Layer.RAW and not weekly
+    rows = _read(lake, spec, [(p.market, p.first, _open_end(home, p) if open_ended else p.last) for p in ranges])
     names = CHECKS[spec.name]
     yield check_schema(rows, spec)
     if spec.layer is Layer.RAW:
@@ -123,15 +125,22 @@ def _session_verdicts(
     """Verdicts on bars and chains: against each market's calendar, and against the sessions before the range."""
     always_open = {symbol for symbol, market in home.markets.items() if market.calendar == WEEKDAYS}
     bound = [p for p in ranges if any(spec.name in b.datasets for b in home.markets[p.market].sources)]
-    newest = dict(rows.group_by("market").agg(pl.col("event_session").max()).iter_rows())
+    # Yesterday's volume comes with today's file: only a price says that a session was delivered.
+    priced = rows.filter(pl.col("record") == "price")
+    newest = dict(priced.group_by("market").agg(pl.col("event_session").max()).iter_rows())
     yield check_holidays(rows, home.calendars, always_open)
-    yield check_coverage(_present(rows, "event_session"), {p.market: p.sessions for p in bound})
+    yield check_coverage(_present(priced, "event_session"), {p.market: p.sessions for p in bound})
     yield check_continuity(rows, before, "option" if "option" in spec.columns else "contract")
     last = {p.market: p.sessions[-1] for p in bound if p.sessions}
     yield check_freshness(newest, home.calendars, last, FRESH_WITHIN_SESSIONS)
     if "price_jumps" in CHECKS[spec.name]:
         limits = {symbol: market.price_jump_limit for symbol, market in home.markets.items()}
         yield check_price_jumps(pl.concat([before, rows]), limits)
+
+
+def _open_end(home: HomeResource, part: MarketRange) -> date:
+    """Last partition that a run over the range may have written: no limit where it reaches the newest session."""
+    return date.max if part.last >= home.calendars[part.market].latest_finished(home.now()) else part.last
 
 
 def _read(lake: LakeResource, spec: DatasetSpec, spans: Sequence[tuple[str, date, date]]) -> pl.DataFrame:
