@@ -6,6 +6,7 @@ makes a long backfill several times slower.
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 
 import dagster as dg
 import numpy as np
@@ -45,11 +46,16 @@ def market_session_partitions(home: HomeConfig, markets: Sequence[MarketSpec]) -
     The session of today exists from midnight on, so that it can be materialised as soon as its cutoff has passed.
     Weekdays on which every market is closed are left out; a holiday of only some of them materialises empty.
     """
-    start = sessions_start(home)
-    holidays = common_holidays([m.calendar for m in markets], start, date(start.year + 40, 12, 31))
+    return _partitions(sessions_start(home), tuple((m.symbol, m.calendar) for m in markets))
+
+
+@lru_cache(maxsize=8)
+def _partitions(start: date, markets: tuple[tuple[str, str], ...]) -> dg.MultiPartitionsDefinition:
+    # One object for all assets: Dagster hashes a definition's exclusions again for each.
+    holidays = common_holidays([calendar for _, calendar in markets], start, date(start.year + 40, 12, 31))
     return dg.MultiPartitionsDefinition(
         {
-            MARKET: dg.StaticPartitionsDefinition([m.symbol for m in markets]),
+            MARKET: dg.StaticPartitionsDefinition([symbol for symbol, _ in markets]),
             SESSION: dg.TimeWindowPartitionsDefinition(
                 start=start.isoformat(),
                 fmt="%Y-%m-%d",

@@ -19,7 +19,7 @@ from hydra_assets.partitions import market_session_partitions, report_week_parti
 from hydra_assets.sources.base import Dataset, FetchRequest
 from hydra_assets.sources.registry import sources_for
 from hydra_assets.state.alerts import AlertSink
-from hydra_assets.state.db import Lock, named_lock
+from hydra_assets.state.db import Lock, claim, named_lock
 from hydra_assets.state.records import Alert, AlertLevel, PayloadRecord
 
 NO_DELIVERY = "no_delivery"
@@ -30,6 +30,7 @@ def ingest_window(
 ) -> IngestReport:
     """Fetch and append what the bound sources deliver for the markets in [first, last]; failures become alerts."""
     home = resources.home
+    claim(resources.database.engine, home.config.kind)
     ingest = Ingest(
         lake=resources.lake.lake,
         archive=home.archive,

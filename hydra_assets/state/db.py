@@ -7,12 +7,16 @@ from enum import IntEnum
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import URL, make_url
 
-from hydra_assets.state.tables import SCHEMA
+from hydra_assets.state.tables import SCHEMA, components
 
 HEAD = "0001"
 """Newest migration; a test keeps it equal to the migrations' own head."""
+
+HOME_KIND = "home_kind"
+"""Entry of the components table that says whose database it is."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -93,3 +97,17 @@ def migrate(engine: sa.Engine) -> None:
         connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def claim(engine: sa.Engine, kind: str) -> None:
+    """Mark the database as one of simulated or of real homes, for ever; DatabaseError where it is the other's.
+
+    Simulated and real never mix: a champion, a ledger or a promotion of the one must not be read by the other.
+    """
+    statement = insert(components).values(name=HOME_KIND, version=kind).on_conflict_do_nothing()
+    with engine.begin() as connection:
+        connection.execute(statement)
+        owner = connection.scalar(sa.select(components.c.version).where(components.c.name == HOME_KIND))
+    if owner != kind:
+        msg = f"this database belongs to a {owner} home, this home is {kind}: give it a HYDRA_POSTGRES_URL of its own"
+        raise DatabaseError(msg)

@@ -52,9 +52,9 @@ def ensure(home: Path) -> Environment:
     _write_dagster_yaml(home)
     os.environ.update(plan.variables)
     wanted = _wanted_components()
-    if _ready_components(plan.url) != wanted:
+    if not wanted.items() <= _ready_components(plan.url).items():
         with file_lock(home / "bootstrap.lock", wait_seconds=INITIALISE_SECONDS):
-            if _ready_components(plan.url) != wanted:
+            if not wanted.items() <= _ready_components(plan.url).items():
                 _initialise(plan.url, wanted)
     return Environment(home, plan.url, plan.embedded, plan.variables, started)
 

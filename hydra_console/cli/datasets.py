@@ -16,10 +16,11 @@ CYCLE_LOCK = "cycle.lock"
 def cycle() -> None:
     """Bring every dataset up to the newest finished session; the first run makes a home and its history."""
     from hydra_assets import clock  # noqa: PLC0415
+    from hydra_assets.columns import DATASETS  # noqa: PLC0415
     from hydra_assets.state.content import latest_content  # noqa: PLC0415
     from hydra_console.bootstrap.lock import file_lock  # noqa: PLC0415
     from hydra_console.cli.output import remark  # noqa: PLC0415
-    from hydra_console.cli.session import config_of, engine_of, open_or_create_home  # noqa: PLC0415
+    from hydra_console.cli.session import config_of, engine_of, lake_of, open_or_create_home  # noqa: PLC0415
 
     console = remark()
     with console.status("database and environment"):
@@ -39,6 +40,8 @@ def cycle() -> None:
             dataset_requests(wanted, list(calendars), whole_history=whole),
             lambda: later_requests(wanted, list(calendars)),
         )
+        for name in DATASETS:
+            lake_of(environment).compact(name)
     _conclude(environment, outcomes)
 
 

@@ -22,20 +22,29 @@ def open_home() -> Environment:
     """Make the database and environment of the home ready; HomeError where there is no home."""
     from hydra_assets.home import home_path, read_home  # noqa: PLC0415
 
-    read_home(home_path())
-    return ensure(home_path())
+    config = read_home(home_path())
+    return _claimed(ensure(home_path()), config)
 
 
 def open_or_create_home() -> tuple[Environment, bool]:
     """As open_home; where there is none, a simulated one is made. The second value says so."""
-    from hydra_assets.home import home_path, write_home  # noqa: PLC0415
+    from hydra_assets.home import home_path, read_home, write_home  # noqa: PLC0415
 
     path = home_path()
     created = not (path / "home.yaml").exists()
     environment = ensure(path)
     if created:
         write_home(path, default_home(path))
-    return environment, created
+    return _claimed(environment, read_home(path)), created
+
+
+def _claimed(environment: Environment, config: "HomeConfig") -> Environment:
+    from hydra_assets.state.db import claim  # noqa: PLC0415
+
+    engine = engine_of(environment)
+    claim(engine, config.kind)
+    engine.dispose()
+    return environment
 
 
 def default_home(path: Path) -> "HomeConfig":
