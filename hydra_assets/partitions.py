@@ -5,7 +5,7 @@ makes a long backfill several times slower.
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 import dagster as dg
@@ -13,7 +13,7 @@ import numpy as np
 
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
-from hydra_assets.markets.sessions import trading_days
+from hydra_assets.markets.sessions import LAST_DATE, trading_days
 
 MARKET, SESSION = "market", "session"
 REPORT_WEEKS_START = "1986-01-06"
@@ -51,8 +51,10 @@ def market_session_partitions(home: HomeConfig, markets: Sequence[MarketSpec]) -
 
 @lru_cache(maxsize=8)
 def _partitions(start: date, markets: tuple[tuple[str, str], ...]) -> dg.MultiPartitionsDefinition:
-    # One object for all assets: Dagster hashes a definition's exclusions again for each.
-    holidays = common_holidays([calendar for _, calendar in markets], start, date(start.year + 40, 12, 31))
+    # One object for all assets: Dagster hashes a definition's exclusions again for each. And none beyond what Dagster's
+    # own clock can ask for soon: it goes through the whole list for every key that it looks at.
+    last = min(LAST_DATE, date(datetime.now(UTC).year + 1, 12, 31))
+    holidays = common_holidays([calendar for _, calendar in markets], start, last)
     return dg.MultiPartitionsDefinition(
         {
             MARKET: dg.StaticPartitionsDefinition([symbol for symbol, _ in markets]),
