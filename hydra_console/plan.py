@@ -4,7 +4,7 @@ A dataset is brought up from the newest session that is on record for each marke
 again, since what was late for it may have arrived. A market or dataset with nothing on record starts the history.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -212,7 +212,19 @@ def session_datasets() -> list[str]:
     from hydra_assets.defs.jobs import DATASETS_JOB  # noqa: PLC0415  as above
 
     job = load_location(ASSETS).defs.get_repository_def().get_job(DATASETS_JOB)
-    keys = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
+    return _per_session({key.to_user_string() for key in job.asset_layer.selected_asset_keys})
+
+
+def later_datasets() -> list[str]:
+    """Datasets per market and session that follow in a cycle: predictions, and all of trading."""
+    keys = set()
+    for module in (ASSETS, EXEC):
+        graph = load_location(module).defs.resolve_asset_graph()
+        keys |= {key.to_user_string() for key in graph.materializable_asset_keys}
+    return _per_session(keys - set(session_datasets()))
+
+
+def _per_session(keys: Set[str]) -> list[str]:
     return [
         name for name, spec in DATASETS.items() if name in keys and spec.partitioned_by is PartitionedBy.MARKET_SESSION
     ]

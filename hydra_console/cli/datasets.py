@@ -28,17 +28,26 @@ def cycle() -> None:
     config, _, calendars = config_of(environment)
     if created:
         console.print(f"made a {config.kind} home in {environment.home}: {', '.join(config.markets)}")
-    from hydra_console.plan import dataset_requests, later_requests, missing_ranges, session_datasets  # noqa: PLC0415
+    from hydra_console.plan import (  # noqa: PLC0415
+        dataset_requests,
+        later_datasets,
+        later_requests,
+        missing_ranges,
+        session_datasets,
+    )
 
     with file_lock(environment.home / CYCLE_LOCK, wait_seconds=0, what="cycle or backfill"):
         engine = engine_of(environment)
-        wanted = missing_ranges(config, calendars, latest_content(engine), session_datasets(), clock.now())
+        content, now, datasets = latest_content(engine), clock.now(), session_datasets()
+        wanted = missing_ranges(config, calendars, content, datasets, now)
+        # What follows has a range of its own: a cycle that ended early left it behind the datasets.
+        behind = missing_ranges(config, calendars, content, [*datasets, *later_datasets()], now)
         for part in wanted:
             console.print(f"{', '.join(part.markets)}: sessions {part.first} to {part.last}")
         whole = created or any(part.first <= config.first_session(part.markets[0]) for part in wanted)
         outcomes = _execute(
             dataset_requests(wanted, list(calendars), whole_history=whole),
-            lambda: later_requests(wanted, list(calendars)),
+            lambda: later_requests(behind, list(calendars)),
         )
         for name in DATASETS:
             lake_of(environment).compact(name)
