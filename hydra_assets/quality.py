@@ -92,7 +92,7 @@ def check_versions(rows: pl.DataFrame, spec: DatasetSpec, before: pl.DataFrame |
     known = rows if before is None else pl.concat([before.select(rows.columns), rows])
     versions = known.unique([*key, "known_at"]).with_columns(
         pl.col("known_at").rank("dense").over(key).alias("version"),
-        (pl.col(spec.partition_column) >= rows[spec.partition_column].min()).alias("inside"),
+        (pl.col(spec.partition_column) >= _first(rows, spec.partition_column)).alias("inside"),
     )
     restated = versions.filter((pl.col("version") > 1) & pl.col("inside"))
     mass = pl.DataFrame(schema={"market": pl.String, "event_session": pl.Date})
@@ -214,7 +214,7 @@ def check_continuity(rows: pl.DataFrame, before: pl.DataFrame, name: str) -> Ver
         living.group_by("market", "event_session", "source")
         .agg(pl.len().alias("living"), pl.col("again").is_not_null().mean().alias("share"))
         .filter((pl.col("living") > MIN_CONTRACTS) & (pl.col("share") < MIN_CONTINUED_SHARE))
-        .filter(pl.col("event_session") >= rows["event_session"].min())
+        .filter(pl.col("event_session") >= _first(rows, "event_session"))
         .sort("event_session", "market")
     )
     where = ", ".join(f"{m} {s} ({share:.0%})" for m, s, share in thin.head(3).select(pl.nth(0, 1, 4)).iter_rows())
@@ -254,3 +254,9 @@ def check_freshness(
         "; ".join(f"{m}: {why}" for m, why in late.items()) or "every market is up to date",
         dict(late),
     )
+
+
+def _first(rows: pl.DataFrame, column: str) -> pl.Expr:
+    """First date of a column; of no rows a date after which nothing comes."""
+    first = rows[column].min()
+    return pl.lit(first if isinstance(first, date) else date.max)

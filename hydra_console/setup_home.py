@@ -8,6 +8,9 @@ from hydra_assets.markets.loader import load_markets, markets_of
 from hydra_assets.sources.base import SourceError, SourceHealth
 from hydra_assets.sources.registry import build_sources
 
+DEFAULT_YEARS = 10
+"""Sessions that are materialised where nobody says from when."""
+
 
 def known_real_markets(home: Path) -> list[str]:
     """Symbols of all markets that are not simulated."""
@@ -35,6 +38,9 @@ def propose_home(home: Path, symbols: list[str], data: Path, history_start: date
         msg = f"no file in {data} is recognised as data of {', '.join(bare)}; see docs/how-to for the layouts"
         raise HomeError(msg)
     start = history_start or detected.first
+    if history_start is None and start and detected.last:
+        # Everything is loaded; earlier rows belong to the first session and serve as its history.
+        start = max(start, detected.last.replace(year=detected.last.year - DEFAULT_YEARS, day=1))
     if start is None:
         msg = "the files do not say where the history begins: give --history-start"
         raise HomeError(msg)

@@ -1,13 +1,19 @@
 """Fixtures that tests of several packages share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from hydra_console.bootstrap.environment import Environment, ensure, stop
 from tests.support.postgres import TestServer, engine_on
+
+# The suite says the same of the same code every time; HYPOTHESIS_PROFILE=default searches anew.
+settings.register_profile("project", derandomize=True, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 HYDRA_VARIABLES = ("HYDRA_HOME", "HYDRA_POSTGRES_URL", "HYDRA_NOW", "HYDRA_LAKE_URI", "HYDRA_DEBUG", "DAGSTER_HOME")
 

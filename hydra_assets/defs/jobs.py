@@ -13,6 +13,7 @@ from hydra_assets.defs.ranges import cutoff_frame
 from hydra_assets.defs.resources import DatabaseResource, HomeResource
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
+from hydra_assets.partitions import REPORT_WEEKS_START
 from hydra_assets.state.content import latest_content
 
 if TYPE_CHECKING:
@@ -33,8 +34,12 @@ def range_tags(markets: Sequence[str], first: date, last: date) -> dict[str, str
 
 
 def week_tags(first: date, last: date) -> dict[str, str]:
-    """Run tags for the report weeks that cover the dates."""
-    return {RANGE_START: monday_of(first).isoformat(), RANGE_END: monday_of(last).isoformat()}
+    """Run tags for the report weeks that cover the dates, from the first week that has a report on."""
+    start = date.fromisoformat(REPORT_WEEKS_START)
+    return {
+        RANGE_START: max(monday_of(first), start).isoformat(),
+        RANGE_END: max(monday_of(last), start).isoformat(),
+    }
 
 
 def last_weekday(day: date) -> date:
