@@ -159,9 +159,9 @@ def _partitions(held: Holdings) -> Iterator[tuple[tuple[str, str], int]]:
 def _records(engine: sa.Engine) -> dict[str, list[tuple[object, ...]]]:
     counts = [payloads.c[f"rows_{name}"] for name in ("total", "loaded", "superseded", "quarantined", "set_aside")]
     queries = {
-        # A payload that came again after the kill is on record as unchanged besides.
+        # The same rows delivered again after the kill, in the same payload or another, are on record besides.
         "payloads": sa.select(payloads.c.dataset, payloads.c.name, payloads.c.sha256, *counts).where(
-            payloads.c.state == "parsed"
+            payloads.c.state == "parsed", payloads.c.rows_loaded + payloads.c.rows_quarantined > 0
         ),
         "promotions": sa.select(promotions.c.model_group, promotions.c.version, promotions.c.sha256),
         "orders": sa.select(*(column for column in orders.c if column.name not in {*_INSTANTS, "run_id"})),

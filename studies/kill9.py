@@ -40,6 +40,7 @@ CONFIG = HomeConfig(
 """Long enough for a first champion on October 1 and orders after it."""
 COMPLETION_SECONDS = 600.0
 MAX_MISSES = 5
+SHOWN_PROBLEMS = 3
 
 
 class Victim(StrEnum):
@@ -253,7 +254,9 @@ def main() -> None:
         for kill in run_kills(Path(root), options.kills, options.seed):
             bad += bool(kill.problems)
             moment = f"{kill.moment:.1f}/{kill.work:.1f} s"
-            verdict = "; ".join(kill.problems) or "consistent, completed"
+            shown = list(kill.problems[:SHOWN_PROBLEMS])
+            more = [f"and {len(kill.problems) - len(shown)} more"] if len(kill.problems) > len(shown) else []
+            verdict = "; ".join(shown + more) or "consistent, completed"
             print(
                 f"{kill.number:>4} {kill.victim:22}{moment:>14}  {kill.step:48}{kill.partitions:>6}"
                 f"{kill.recovery:>6.1f}s{kill.completion:>6.1f}s  {verdict}",
