@@ -19,6 +19,7 @@ from hydra_assets.sources.base import ParseError, PayloadState
 
 MAX_BYTES = 1 << 31
 """Largest file after decompression."""
+PIECE_BYTES = 2**18
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _FIXED = 100
 """Bytes of the metadata's fixed part, in every version."""
@@ -108,15 +109,17 @@ def decode(content: bytes) -> DbnFile:
 def _decompressed(content: bytes) -> bytes:
     if not content.startswith(_ZSTD):
         return content
+    data = bytearray()
     try:
         with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
-            data: bytes = stream.read(MAX_BYTES + 1)
-            ended = not stream.read(1)
+            # Piece by piece: Arrow keeps the buffer of a read that fails, as large as the read was to be.
+            while piece := stream.read(PIECE_BYTES):
+                data += piece
+                if len(data) > MAX_BYTES:
+                    raise ParseError("too_large", f"more than {MAX_BYTES} bytes after decompression")
     except (OSError, pa.ArrowException) as error:
         raise ParseError("broken_zstd", str(error)) from error
-    if len(data) > MAX_BYTES or not ended:
-        raise ParseError("too_large", f"more than {MAX_BYTES} bytes after decompression")
-    return data
+    return bytes(data)
 
 
 def _metadata(data: bytes, version: int) -> tuple[str, bool, tuple[SymbolInterval, ...]]:
