@@ -63,6 +63,20 @@ CHECKS: dict[str, tuple[str, ...]] = {
 }
 """Names of the checks on each dataset."""
 BLOCKING = frozenset({"schema", "monotone_timestamps", "duplicates_and_restatements", "holidays", "price_jumps"})
+DESCRIPTIONS = {
+    "schema": "Types, required values, bounds and codes of the column dictionary hold in every stored row.",
+    "monotone_timestamps": "Nothing is known before it happened.",
+    "duplicates_and_restatements": "No two rows claim the same key at the same instant; no session is restated whole.",
+    "deliveries": "Every delivery of the run could be had and read, with the columns that its layout promises.",
+    "quarantine_share": "At most one row in twenty of what was delivered is malformed.",
+    "holidays": "No row is about a day on which its exchange was closed.",
+    "coverage": "Almost every session (report week) of the range has rows, and no four in a row are missing.",
+    "continuity": "Contracts that are priced in a session and live on are priced in the next one, most of them.",
+    "freshness": "The newest event is as new as the calendar says that it can be.",
+    "price_jumps": "Settles do not change unit overnight; single large moves are counted.",
+    "put_call_parity": "Calls minus puts agree with the future, allowing spread, interest and early exercise.",
+}
+"""What each check says when it passes, as the UI shows it."""
 
 
 def dataset_checks(names: Sequence[str]) -> list[dg.AssetChecksDefinition]:
@@ -73,7 +87,10 @@ def dataset_checks(names: Sequence[str]) -> list[dg.AssetChecksDefinition]:
 def _checks_of(spec: DatasetSpec) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name=f"{spec.name}_checks",
-        specs=[dg.AssetCheckSpec(name, asset=spec.name, blocking=name in BLOCKING) for name in CHECKS[spec.name]],
+        specs=[
+            dg.AssetCheckSpec(name, asset=spec.name, description=DESCRIPTIONS[name], blocking=name in BLOCKING)
+            for name in CHECKS[spec.name]
+        ],
         can_subset=False,
     )
     def checks(

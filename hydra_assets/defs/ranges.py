@@ -114,9 +114,9 @@ def finish(
     picture: Callable[[pl.DataFrame], bytes | None] | None,
     extra: Mapping[str, dg.MetadataValue[Any]] | None = None,
 ) -> dg.MaterializeResult[None]:
-    """Record the partitions' contents and describe the materialisation, on its newest partition only.
+    """Record the partitions' contents and describe the materialisation, on one or two of its partitions only.
 
-    What is said of a run is said once: on every one of 5,000 partitions a picture would cost gigabytes of events.
+    What is said of a run is not said of every partition: 5,000 pictures would cost gigabytes of events.
     """
     version = resources.lake.lake.version(spec.name)
     record_partition_content(
@@ -128,12 +128,21 @@ def finish(
             pl.lit(version, dtype=pl.Int64).alias("delta_version"),
         ),
     )
-    context.add_asset_metadata(
-        metadata_of(spec, rows, records, picture) | dict(extra or {}),
-        asset_key=context.asset_key,
-        partition_key=context.partition_keys[-1],
-    )
+    metadata = metadata_of(spec, rows, records, picture) | dict(extra or {})
+    for key in described_partitions(context):
+        context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=key)
     return dg.MaterializeResult()
+
+
+def described_partitions(context: dg.AssetExecutionContext) -> set[str]:
+    """The newest partition, and the one that the asset's page will show as its latest materialisation.
+
+    Dagster logs a run's partitions in the order of a set, built as here, and takes the last of them for the latest.
+    """
+    keys = context.partition_keys
+    definition = context.assets_def.partitions_def
+    logged = definition.subset_with_partition_keys(keys).get_partition_keys() if definition else keys
+    return {str(keys[-1]), str(list(logged)[-1])}
 
 
 def metadata_of(
