@@ -22,10 +22,7 @@ from tests.support.pipeline import Pipeline, make_pipeline
 from tests.support.postgres import TestServer
 
 DATA = os.environ.get("HYDRA_REAL_DATA")
-pytestmark = [
-    pytest.mark.skipif(not DATA, reason="HYDRA_REAL_DATA does not name the folder of real files"),
-    pytest.mark.xdist_group("real_home"),
-]
+pytestmark = pytest.mark.skipif(not DATA, reason="HYDRA_REAL_DATA does not name the folder of real files")
 ROOT = Path(DATA or ".")
 SPANS = {
     "BTC": (date(2026, 7, 6), date(2026, 7, 31)),

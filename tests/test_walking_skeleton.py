@@ -55,7 +55,6 @@ def execute(
     assert result.success
 
 
-@pytest.mark.xdist_group("walking_skeleton")
 def test_from_vendor_bytes_to_a_filled_order_and_a_judged_candidate(pipeline: Pipeline) -> None:
     url = os.environ["HYDRA_POSTGRES_URL"]
     home, database = HomeResource(path=str(pipeline.home)), DatabaseResource(url=url)

@@ -17,7 +17,7 @@ from tests.support.browser import colours, green_share, screenshot
 from tests.support.homes import clean_environment, command, home_of
 from tests.support.ui import DagsterUi
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 CONFIG = HomeConfig(
     kind="simulated",

@@ -11,7 +11,6 @@ import pytest
 from hydra_assets.home import HomeConfig, write_home
 from hydra_console.bootstrap.environment import Environment
 
-pytestmark = pytest.mark.xdist_group("hydra_cycle")
 NOW = "2026-01-15T12:00:00+00:00"
 
 
