@@ -151,8 +151,11 @@ def run_kills(root: Path, kills: int, seed: int = 0) -> Iterator[Kill]:
     try:
         baseline, first, end = _baseline(laboratory)
         rng = random.Random(seed)  # noqa: S311  moments, not secrets
-        for number in range(1, kills + 1):
-            yield _one(laboratory, baseline, number, rng, (first, end))
+        # One kill in each of as many equal stretches of the work, in random order: a few kills reach all of it.
+        width = (end - first) / kills
+        for number, stretch in enumerate(rng.sample(range(kills), kills), start=1):
+            begin = first + stretch * width
+            yield _one(laboratory, baseline, number, rng, (begin, begin + width), (first, end))
     finally:
         laboratory.server.stop()
 
@@ -174,14 +177,20 @@ def _baseline(laboratory: Laboratory) -> tuple[Holdings, float, float]:
 
 
 def _one(
-    laboratory: Laboratory, baseline: Holdings, number: int, rng: random.Random, work: tuple[float, float]
+    laboratory: Laboratory,
+    baseline: Holdings,
+    number: int,
+    rng: random.Random,
+    stretch: tuple[float, float],
+    work: tuple[float, float],
 ) -> Kill:
     victim = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
     for _ in range(MAX_MISSES):
         laboratory.reset()
-        moment = rng.uniform(*work)
+        moment = rng.uniform(*stretch)
         if _strike(laboratory, victim, moment):
             break
+        stretch = work  # the machine was faster than before, and the end came first
     else:
         msg = f"the command ended before the kill {MAX_MISSES} times"
         raise StudyError(msg)

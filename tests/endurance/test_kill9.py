@@ -10,9 +10,9 @@ pytestmark = pytest.mark.endurance
 
 
 def test_a_killed_cycle_leaves_all_consistent_and_its_rerun_completes(tmp_path: Path) -> None:
-    kills = list(run_kills(tmp_path, kills=10, seed=20_261_121))
+    kills = list(run_kills(tmp_path, kills=10, seed=3))
     for kill in kills:
         print(f"{kill.victim} at {kill.moment:.1f} of {kill.work:.1f} s, {kill.step}: {kill.problems or 'consistent'}")
     assert len(kills) == 10
     assert [kill.problems for kill in kills] == [()] * 10
-    assert len({kill.step for kill in kills}) >= 4, "the kills struck too few different steps"
+    assert len({kill.step for kill in kills}) >= 5, "the kills struck too few different steps"
