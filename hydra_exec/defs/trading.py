@@ -19,7 +19,7 @@ from hydra_exec.broker import Bar, SimulatedBroker
 from hydra_exec.journal import fills_between, orders_between, record, standing
 from hydra_exec.risk_gate import Limits
 from hydra_exec.targets import TargetReason, target_positions
-from hydra_exec.trading import Target, trade
+from hydra_exec.trading import Target, still_working, trade
 
 TRADE_JOB = "trade_champion"
 NO_PREDICTION = "no_prediction"
@@ -179,7 +179,8 @@ def _trade_range(
         for name in (TARGET_POSITIONS.name, FUTURES_CURVE.name, RAW_FUTURES_BARS.name)
     )
     liquidity = market.liquidity
-    broker = SimulatedBroker(market.tick, liquidity.fee_per_contract, before.positions, before.working)
+    working = still_working(before.working, sessions[0], calendar.next_session)
+    broker = SimulatedBroker(market.tick, liquidity.fee_per_contract, before.positions, working)
     traded = trade(
         part.market,
         targets_of(rows.filter(pl.col("session").is_in(sessions)), curve),
