@@ -18,37 +18,42 @@ from hydra_exec.trading import Traded
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a market stands: last session with an order, positions after it, orders that were sent after it."""
+    """Where a market stands after a session: positions by contract, and the day orders that live in the next one."""
 
-    last_session: date | None
     positions: dict[str, int]
     working: tuple[WorkingOrder, ...]
 
 
-def standing(engine: sa.Engine, market: str, end_of: Callable[[date], datetime]) -> Standing:
-    """Read a market's standing. ``end_of`` gives the instant that fills of a session are stamped with."""
+def last_ordered(engine: sa.Engine, market: str) -> date | None:
+    """The last session with an order of a market on record."""
+    with engine.connect() as connection:
+        last: date | None = connection.scalar(sa.select(sa.func.max(orders.c.session)).where(orders.c.market == market))
+    return last
+
+
+def standing(engine: sa.Engine, market: str, session: date, ended_at: datetime) -> Standing:
+    """Read where a market stood after a session, whose fills are stamped with ``ended_at``.
+
+    Positions are all fills up to then, however long before they were ordered; an order of an older session has expired.
+    """
     sent = orders.c.market == market
     signed = sa.func.sum(sa.case((orders.c.side == str(Side.BUY), fills.c.quantity), else_=-fills.c.quantity))
     with engine.connect() as connection:
-        last = connection.scalar(sa.select(sa.func.max(orders.c.session)).where(sent))
-        if last is None:
-            return Standing(None, {}, ())
         held = connection.execute(
             sa.select(orders.c.contract, signed)
             .join(fills, fills.c.order_ref == orders.c.order_ref)
-            .where(sent, fills.c.filled_at <= end_of(last))
+            .where(sent, fills.c.filled_at <= ended_at)
             .group_by(orders.c.contract)
             .having(signed != 0)
         ).all()
         working = connection.execute(
             sa.select(orders.c.order_ref, orders.c.contract, orders.c.side, orders.c.quantity, orders.c.limit_price)
-            .where(sent, orders.c.session == last, orders.c.status != str(OrderStatus.REJECTED))
+            .where(sent, orders.c.session == session, orders.c.status != str(OrderStatus.REJECTED))
             .order_by(orders.c.order_ref)
         ).all()
     return Standing(
-        last,
         {contract: int(quantity) for contract, quantity in held},
-        tuple(WorkingOrder(ref, contract, Side(side), n, limit, last) for ref, contract, side, n, limit in working),
+        tuple(WorkingOrder(ref, contract, Side(side), n, limit, session) for ref, contract, side, n, limit in working),
     )
 
 

@@ -6,7 +6,7 @@ contract first and enters the new one when the old is flat, so that no half-fill
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -76,13 +76,6 @@ def intents(
         price = limit_price(side, settle, half_spread_ticks, limits.tick) if settle is not None else 0.0
         out.append(Intent(market, contract, side, min(abs(change), limits.max_quantity), price, held.get(contract, 0)))
     return out
-
-
-def still_working(
-    orders: Sequence[WorkingOrder], session: date, next_session: Callable[[date], date]
-) -> list[WorkingOrder]:
-    """Day orders that are for this session; any other has expired, whatever a later bar does."""
-    return [order for order in orders if next_session(order.session) == session]
 
 
 def trade(

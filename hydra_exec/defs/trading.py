@@ -16,10 +16,10 @@ from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import SessionCalendar
 from hydra_assets.partitions import market_session_partitions
 from hydra_exec.broker import Bar, SimulatedBroker
-from hydra_exec.journal import fills_between, orders_between, record, standing
+from hydra_exec.journal import fills_between, last_ordered, orders_between, record, standing
 from hydra_exec.risk_gate import Limits
 from hydra_exec.targets import TargetReason, target_positions
-from hydra_exec.trading import Target, still_working, trade
+from hydra_exec.trading import Target, trade
 
 TRADE_JOB = "trade_champion"
 NO_PREDICTION = "no_prediction"
@@ -167,20 +167,24 @@ def trading_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> li
 def _trade_range(
     home: HomeResource, lake: LakeResource, database: DatabaseResource, part: MarketRange, run_id: str
 ) -> None:
-    """Trade the sessions of a range that lie after the market's last recorded order; the past stays as it was."""
+    """Trade the sessions of a range that lie after the market's last recorded order; the past stays as it was.
+
+    Sessions without an order may be traded again: from where the market stood before them, they give the same again.
+    """
     market, calendar = home.markets[part.market], home.calendars[part.market]
-    before = standing(database.engine, part.market, lambda day: filled_at(calendar, day))
-    sessions = [s for s in part.sessions if before.last_session is None or s > before.last_session]
+    last = last_ordered(database.engine, part.market)
+    sessions = [s for s in part.sessions if last is None or s > last]
     if not sessions:
         return
+    previous = calendar.previous_session(sessions[0])
+    before = standing(database.engine, part.market, previous, filled_at(calendar, previous))
     span = {"markets": [part.market], "first": sessions[0], "last": sessions[-1]}
     rows, curve, raw = (
         lake.lake.read(name, **span)  # type: ignore[arg-type]
         for name in (TARGET_POSITIONS.name, FUTURES_CURVE.name, RAW_FUTURES_BARS.name)
     )
     liquidity = market.liquidity
-    working = still_working(before.working, sessions[0], calendar.next_session)
-    broker = SimulatedBroker(market.tick, liquidity.fee_per_contract, before.positions, working)
+    broker = SimulatedBroker(market.tick, liquidity.fee_per_contract, before.positions, before.working)
     traded = trade(
         part.market,
         targets_of(rows.filter(pl.col("session").is_in(sessions)), curve),

@@ -9,7 +9,7 @@ from hydra_assets.state.records import Side
 from hydra_exec.broker import Bar, SimulatedBroker, WorkingOrder
 from hydra_exec.risk_gate import GateCode, Limits
 from hydra_exec.targets import TargetReason, target_positions
-from hydra_exec.trading import Target, limit_price, still_working, trade
+from hydra_exec.trading import Target, limit_price, trade
 
 DAYS = [date(2025, 3, 3) + timedelta(days=i) for i in range(6)]
 LIMITS = Limits(max_position=5, max_quantity=10, price_collar_fraction=0.05, tick=0.25)
@@ -132,9 +132,3 @@ def test_a_large_change_is_carried_over_the_cap() -> None:
     bars = {day: bar(99.0, 101.0) for day in DAYS}
     traded = trade("SIM_HE", [target(i, 5) for i in range(4)], bars, broker(), capped, 1.0)
     assert [d.intent.quantity for d in traded.decisions] == [2, 2, 1]
-
-
-def test_a_day_order_is_for_the_next_session_only() -> None:
-    orders = [WorkingOrder(str(day), "HE-2025-04", Side.BUY, 1, 100.0, day) for day in DAYS[:3]]
-    live = still_working(orders, DAYS[3], lambda day: day + timedelta(days=1))
-    assert [order.session for order in live] == [DAYS[2]]
