@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import IntEnum
@@ -31,6 +32,8 @@ NOW = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
 MARKETS = ("SIM_HE", "SIM_ZO")
 POLL_SECONDS = 0.5
 BACKFILL_TAG = "dagster/backfill"
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+PARTITION_TAG = "dagster/partition"
 ENDED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
 
 
@@ -140,6 +143,18 @@ def seconds_by_phase(intervals: list[Interval], start: float, end: float) -> dic
     return out
 
 
+def print_runs(records: Sequence[dg.RunRecord], start: float) -> None:
+    """Print when each run was asked for, started and ended, in seconds after the launch."""
+    print(f"\n{'run':38}{'datasets':>11}{'asked':>8}{'started':>9}{'ended':>7}")
+    for record in sorted(records, key=lambda r: r.create_timestamp):
+        run = record.dagster_run
+        assets = sorted(key.to_user_string() for key in run.asset_selection or ())
+        first = run.tags.get(RANGE_START_TAG, run.tags.get(PARTITION_TAG, ""))
+        asked = record.create_timestamp.timestamp() - start
+        began, ended = (record.start_time or start) - start, (record.end_time or start) - start
+        print(f"{f'{assets[0]} ... {first}':38.38}{len(assets):>11}{asked:>8.1f}{began:>9.1f}{ended:>7.1f}")
+
+
 def report(instance: dg.DagsterInstance, ui: DagsterUi, assets: list[str], backfill_id: str, start: float) -> None:
     """Print the tables of a finished backfill that was launched at ``start``."""
     end = time.time()
@@ -160,6 +175,7 @@ def report(instance: dg.DagsterInstance, ui: DagsterUi, assets: list[str], backf
         function = spent[Phase.COMPUTE] + spent[Phase.CHECK]
         count = f"{partitions[step]:,}" if step in partitions else ""
         print(f"{step:38}{count:>11}{function:>12.1f}{spent[Phase.RECORD]:>13.1f}")
+    print_runs(records, start)
     wall = end - start
     print(f"\n{'where the wall time went':38}{'seconds':>11}{'share':>12}")
     for phase, seconds in sorted(seconds_by_phase(intervals, start, end).items(), reverse=True):
