@@ -5,7 +5,7 @@ bit: sums over quotes go through ``row_sum``, and a slice that has converged is 
 """
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,8 +69,11 @@ class SmileSlices(Protocol):
         ...
 
 
+S = TypeVar("S", bound=SmileSlices)
+
+
 @dataclass(frozen=True, slots=True)
-class Fit[S: SmileSlices]:
+class Fit(Generic[S]):
     """A batch of fits, ``[n]`` slices.
 
     ``residual`` is (model's total variance - w) / half_spread, ``[n, m]``, zero where a quote is not used. ``fitted``
