@@ -96,7 +96,8 @@ class OptionTerms(Strict):
     """The options on the market's futures.
 
     ``underlying_month`` maps an option's month letter to the month letter of the future it is exercised
-    into: itself for a standard month, the next listed one for a serial month.
+    into: itself for a standard month, the next listed one for a serial month. ``discount_rate`` is the continuously
+    compounded rate a year that premiums are discounted with; None takes the policy rate of the session.
     """
 
     root: str
@@ -106,6 +107,7 @@ class OptionTerms(Strict):
     tick: Annotated[float, Field(gt=0)]
     strike_interval: Annotated[float, Field(gt=0)]
     underlying_month: dict[str, str]
+    discount_rate: Annotated[float, Field(ge=-0.05, le=0.25)] | None = None
 
     @model_validator(mode="after")
     def _months_are_letters(self) -> Self:
