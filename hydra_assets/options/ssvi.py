@@ -9,38 +9,228 @@ theta is the at-the-money total variance, rho the asymmetry, phi the curvature. 
     phi <= min(4 / (theta (1 + |rho|)), 2 / sqrt(theta (1 + |rho|)))                             (2)
 
 which the parametrisation theta = e^a, rho = tanh b, phi = cap(theta, rho) / (1 + e^-c) builds in, so that every iterate
-is arbitrage-free. Residuals are in half-spreads of total variance, under a Huber loss of one half-spread with a cut at
-four, by iteratively reweighted Levenberg-Marquardt. Source: J. Gatheral and A. Jacquier, "Arbitrage-free SVI volatility
-surfaces", Quantitative Finance 14 (2014), theorem 4.2 and section 5.
+is arbitrage-free. While theta (1 + |rho|) < 4, phi sqrt(theta) depends on (b, c) alone: the shape of a smile, whatever
+its level, which is what a thin slice borrows from its prior. Source: J. Gatheral and A. Jacquier, "Arbitrage-free SVI
+volatility surfaces", Quantitative Finance 14 (2014), theorem 4.2 and section 5.
 """
 
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hydra_assets.options.black76 import Floats
+from hydra_assets.options.robust import (
+    HUBER_HALF_SPREADS,
+    Limits,
+    Observations,
+    Window,
+    column_sum,
+    fit_robustly,
+    observations,
+)
+from hydra_assets.options.slices import CHUNK_SLICES, Bools, Fit, Index, SliceQuotes, VarianceSmile, row_sum
 
-HUBER_HALF_SPREADS = 1.0
-CUT_HALF_SPREADS = 4.0
 MAX_ITERATIONS = 60
-CHUNK_SLICES = 256
-"""Slices per pass: temporaries of [256, strikes] stay in the processor's cache."""
-RHO_LIMIT = 4.0
-SHAPE_LIMIT = 12.0
+MIN_QUOTES = 5
+MIN_QUOTES_WITH_PRIOR = 2
+NEAR_MONEY_DEVIATIONS = 0.5
+_LOWER, _UPPER = np.array([-20.0, -4.0, -12.0]), np.array([5.0, 4.0, 12.0])
 
 
 @dataclass(frozen=True, slots=True)
-class Ssvi:
-    """Slice parameters, ``[n]`` each."""
+class Ssvi(VarianceSmile):
+    """Slice parameters, ``[n]`` each; NaN where a slice has none."""
 
     theta: Floats
     rho: Floats
     phi: Floats
 
-    def take(self, index: NDArray[np.intp] | slice) -> "Ssvi":
+    def __len__(self) -> int:
+        """Count of slices."""
+        return len(self.theta)
+
+    def take(self, index: Index) -> "Ssvi":
         """Some of the slices."""
         return Ssvi(self.theta[index], self.rho[index], self.phi[index])
+
+    def variance_and_derivatives(self, k: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return w, dw/dk and d2w/dk2 of equation (1), ``[n, m]``."""
+        theta, rho, phi = self.theta[:, None], self.rho[:, None], self.phi[:, None]
+        u = phi * k + rho
+        root = np.sqrt(u * u + 1.0 - rho * rho)
+        w = 0.5 * theta * (1.0 + rho * phi * k + root)
+        first = 0.5 * theta * phi * (rho + u / root)
+        second = 0.5 * theta * phi * phi * (1.0 - rho * rho) / root**3
+        return w, first, second
+
+
+def phi_cap(theta: Floats, rho: Floats) -> Floats:
+    """Return the largest phi without butterfly arbitrage, condition (2)."""
+    spread = theta * (1.0 + np.abs(rho))
+    cap: Floats = np.minimum(4.0 / spread, 2.0 / np.sqrt(spread))
+    return cap
+
+
+def fit_slices(quotes: SliceQuotes, start: Ssvi | None = None, max_iterations: int = MAX_ITERATIONS) -> Fit[Ssvi]:
+    """Fit every slice of a batch that has five quotes or more.
+
+    ``start`` holds earlier fits of nearby quotes (a bootstrap's, yesterday's); where it is NaN the slice is not fitted.
+    """
+    data = observations(quotes)
+    enough = data.count >= MIN_QUOTES
+    raw = _start(data) if start is None else raw_of(start)
+    enough &= np.isfinite(raw).all(axis=0)
+    found, _ = fit_robustly(_model, data, _sound(raw, enough), Limits(_LOWER, _UPPER), max_iterations, start is not None)
+    return result(data, found, enough)
+
+
+def fit_with_prior(
+    quotes: SliceQuotes, prior: Ssvi, strength: Floats, max_iterations: int = MAX_ITERATIONS
+) -> Fit[Ssvi]:
+    """Fit thin slices (two quotes or more) with a pull of their shape towards a neighbour's or yesterday's.
+
+    The loss, in squared half-spreads, gains strength/2 ((atanh rho - its prior)^2 + (logit(phi/cap) - its prior)^2):
+    the level is free, the shape (rho, phi sqrt(theta)) is the prior's until quotes say otherwise. ``strength`` is
+    ``[n]``; about 1 / variance of the shape between neighbours.
+    """
+    data = observations(quotes)
+    raw = raw_of(prior)
+    enough = (data.count >= MIN_QUOTES_WITH_PRIOR) & np.isfinite(raw).all(axis=0) & np.isfinite(strength)
+    centre = _sound(raw, enough)
+    begin = centre.copy()
+    begin[0] = np.where(enough, np.log(np.maximum(data.scale**2, 1e-8)), 0.0)
+    pull = np.where(enough, strength, 0.0)
+    limits = Limits(_LOWER, _UPPER, centre, np.stack([np.zeros_like(pull), pull, pull]))
+    found, _ = fit_robustly(_model, data, begin, limits, max_iterations)
+    return result(data, found, enough)
+
+
+def atm_only(quotes: SliceQuotes, prior: Ssvi | None = None) -> Fit[Ssvi]:
+    """Level from the quotes within half a standard deviation of the money, shape of the prior (flat without one).
+
+    theta is the mean over those quotes of w over the prior's shape w(k)/theta, weighted by 1/half_spread^2; the shape
+    keeps rho and phi sqrt(theta), held to condition (2). Residuals are of all quotes used.
+    """
+    data = observations(quotes)
+    # The standard deviation is that of the quote nearest the money, not of a mean that far strikes may dominate.
+    distance = np.where(data.used, np.abs(data.k), np.inf)
+    nearest = np.argmin(distance, axis=1) if distance.shape[1] else np.zeros(len(quotes), dtype=np.intp)
+    here = np.arange(len(quotes))
+    any_quote = data.count > 0
+    level = np.where(any_quote, data.w[here, nearest] if distance.shape[1] else 0.0, np.nan)
+    near = data.used & (np.abs(data.k) <= NEAR_MONEY_DEVIATIONS * np.sqrt(level)[:, None])
+    has_prior = np.zeros(len(quotes), dtype=np.bool_) if prior is None else np.isfinite(raw_of(prior)).all(axis=0)
+    flat = np.full(len(quotes), 1e-9)
+    rho, unit = np.zeros(len(quotes)), flat
+    if prior is not None:
+        rho = np.where(has_prior, prior.rho, 0.0)
+        unit = np.where(has_prior, prior.phi * np.sqrt(prior.theta), flat)
+    shape = Ssvi(level, rho, np.minimum(unit / np.sqrt(level), phi_cap(level, rho)))
+    ratio = shape.total_variance(data.k) / level[:, None]
+    weight = np.where(near, (data.inverse * ratio) ** 2, 0.0)
+    heavy = row_sum(weight)
+    fitted = any_quote & (heavy > 0.0)
+    ratio_w = np.where(near, data.w / ratio, 0.0)
+    theta = np.where(fitted, row_sum(weight * ratio_w) / np.where(fitted, heavy, 1.0), np.nan)
+    phi = np.minimum(unit / np.sqrt(theta), phi_cap(theta, rho))
+    slices = Ssvi(theta, np.where(fitted, rho, np.nan), phi)
+    return Fit(slices, _residual(data, slices, fitted), fitted)
+
+
+def raw_of(slices: Ssvi) -> Floats:
+    """Return (a, b, c), ``[3, n]``, of equation (2)'s parametrisation."""
+    with np.errstate(all="ignore"):
+        share = slices.phi / phi_cap(slices.theta, slices.rho)
+        raw = np.stack([np.log(slices.theta), np.arctanh(slices.rho), np.log(share / (1.0 - share))])
+    # A smile at its cap, or flat, has no finite c; its neighbour inside the box is the same to the eye.
+    raw[2] = np.where(np.isnan(share), np.nan, np.where(share >= 1.0, _UPPER[2], raw[2]))
+    return np.minimum(np.maximum(raw, _LOWER[:, None]), _UPPER[:, None])
+
+
+def slices_of(raw: Floats) -> Ssvi:
+    """Return the slices of (a, b, c), ``[3, n]``."""
+    theta, rho = np.exp(raw[0]), np.tanh(raw[1])
+    return Ssvi(theta, rho, phi_cap(theta, rho) / (1.0 + np.exp(-raw[2])))
+
+
+def result(data: Observations, raw: Floats, fitted: Bools) -> Fit[Ssvi]:
+    """Return the fit of raw parameters, NaN where it does not stand."""
+    slices = slices_of(np.where(fitted, raw, np.nan))
+    return Fit(slices, _residual(data, slices, fitted), fitted)
+
+
+def _residual(data: Observations, slices: Ssvi, fitted: Bools) -> Floats:
+    w = slices.total_variance(data.k)
+    return np.where(data.used & fitted[:, None], (w - data.w) * data.inverse, 0.0)
+
+
+def _sound(raw: Floats, enough: Bools) -> Floats:
+    return np.where(enough, raw, 0.0)
+
+
+def _start(data: Observations) -> Floats:
+    """Start ``[3, n]``: level, slope and curvature at the money of a parabola through the nearer quotes.
+
+    w(0) = theta, w'(0) = theta phi rho, w''(0) = theta phi^2 (1 - rho^2) / 2 are solved for the parameters.
+    """
+    z = np.ascontiguousarray((data.k / data.scale[:, None]).T)
+    w = np.ascontiguousarray(data.w.T) / (data.scale * data.scale)
+    weight = np.ascontiguousarray(data.used.T) / (1.0 + z * z) ** 2
+    power, moment, cross = weight, [], []
+    for degree in range(5):
+        moment.append(column_sum(power))
+        if degree < 3:
+            cross.append(column_sum(power * w))
+        power = power * z
+    # The curvature is held by a little ridge: three quotes on one side say nothing of it.
+    normal = np.array([[moment[a + b] for b in range(3)] for a in range(3)])
+    normal[2, 2] = normal[2, 2] * 1.001 + 1e-3
+    normal[1, 1] = normal[1, 1] * 1.001 + 1e-3
+    level, slope, half_curvature = _solve3(normal, np.array(cross))
+    level = np.maximum(level, 0.2)
+    tilt = slope / level
+    curvature = np.maximum(4.0 * half_curvature / level, 0.05)
+    phi = np.sqrt(curvature + tilt * tilt)
+    rho = np.minimum(np.maximum(tilt / phi, -0.9), 0.9)
+    theta = level * data.scale * data.scale
+    share = np.minimum(np.maximum(phi / data.scale / phi_cap(theta, rho), 0.02), 0.95)
+    return np.stack([np.log(theta), np.arctanh(rho), np.log(share / (1.0 - share))])
+
+
+def _solve3(normal: Floats, right: Floats) -> Floats:
+    """Solve 3 x 3 symmetric systems, ``[3, 3, n]`` and ``[3, n]``, by Cramer's rule."""
+    (a, b, c), (_, d, e), (_, _, f) = normal
+    c00, c01, c02 = d * f - e * e, c * e - b * f, b * e - c * d
+    c11, c12, c22 = a * f - c * c, b * c - a * e, a * d - b * b
+    determinant = np.maximum(a * c00 + b * c01 + c * c02, 1e-300)
+    x, y, z = right
+    return np.stack([c00 * x + c01 * y + c02 * z, c01 * x + c11 * y + c12 * z, c02 * x + c12 * y + c22 * z]) / determinant
+
+
+def _model(raw: Floats, window: Window) -> tuple[Floats, Floats]:
+    """Residuals ``[m, n]`` in half-spreads and their derivatives ``[3, m, n]`` by (a, b, c)."""
+    slices = slices_of(raw)
+    theta, rho, phi = slices.theta, slices.rho, slices.phi
+    one_minus = 1.0 - rho * rho
+    size = np.abs(rho)
+    # ln cap is -ln spread where the first bound binds and -ln(spread)/2 where the second does.
+    exponent = np.where(theta * (1.0 + size) >= 4.0, -1.0, -0.5)
+    v = phi * window.k
+    u = v + rho
+    root = np.sqrt(u * u + one_minus)
+    half = (0.5 * theta) * window.inverse
+    v_half = v * half
+    w = half + rho * v_half + half * root
+    jacobian = np.empty((3, *v.shape))
+    # phi dw/dphi and dw/drho share 1/root.
+    inverse_root = 1.0 / root
+    by_phi = v_half * (rho + u * inverse_root)
+    np.add(w, exponent * by_phi, out=jacobian[0])
+    np.add(one_minus * v_half * (1.0 + inverse_root), (exponent * np.sign(rho) * (1.0 - size)) * by_phi, out=jacobian[1])
+    np.multiply(by_phi, 1.0 / (1.0 + np.exp(raw[2])), out=jacobian[2])
+    return w - window.w * window.inverse, jacobian
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,162 +242,45 @@ class SsviFit:
     full_weight: NDArray[np.int64]
 
 
-def phi_cap(theta: Floats, rho: Floats) -> Floats:
-    """Return the largest phi without butterfly arbitrage, condition (2)."""
-    spread = theta * (1.0 + np.abs(rho))
-    cap: Floats = np.minimum(4.0 / spread, 2.0 / np.sqrt(spread))
-    return cap
+@overload
+def fit(quotes: SliceQuotes, start: Ssvi | None = None, max_iterations: int = MAX_ITERATIONS) -> Fit[Ssvi]: ...
+@overload
+def fit(quotes: Floats, start: Floats, max_iterations: Floats, used: Bools) -> SsviFit: ...
+def fit(
+    quotes: SliceQuotes | Floats,
+    start: Ssvi | Floats | None = None,
+    max_iterations: int | Floats = MAX_ITERATIONS,
+    used: Bools | None = None,
+) -> Fit[Ssvi] | SsviFit:
+    """Fit a batch: see ``fit_slices``; four arrays k, w, half_spread, used give the older record."""
+    if isinstance(quotes, SliceQuotes):
+        if isinstance(start, np.ndarray) or not isinstance(max_iterations, int):
+            raise TypeError("a batch of quotes takes a start of slices and a count of iterations")
+        return fit_slices(quotes, start, max_iterations)
+    if used is None or not isinstance(start, np.ndarray) or isinstance(max_iterations, int):
+        raise TypeError("four arrays are needed: k, w, half_spread, used")
+    found = fit_slices(SliceQuotes(quotes, start, max_iterations, used))
+    count = np.maximum(row_sum(used.astype(np.float64)), 1.0)
+    full = (used & (np.abs(found.residual) <= HUBER_HALF_SPREADS)).sum(axis=1)
+    return SsviFit(found.slices, np.sqrt(row_sum(found.residual**2) / count), full.astype(np.int64))
 
 
 def total_variance(slices: Ssvi, k: Floats) -> tuple[Floats, Floats, Floats]:
     """Return w, dw/dk and d2w/dk2 of equation (1); slices ``[n]``, k ``[n, m]``, results ``[n, m]``."""
-    theta, rho, phi = slices.theta[:, None], slices.rho[:, None], slices.phi[:, None]
-    u = phi * k + rho
-    root = np.sqrt(u * u + 1.0 - rho * rho)
-    w = 0.5 * theta * (1.0 + rho * phi * k + root)
-    first = 0.5 * theta * phi * (rho + u / root)
-    second = 0.5 * theta * phi * phi * (1.0 - rho * rho) / root**3
-    return w, first, second
+    return slices.variance_and_derivatives(k)
 
 
-def fit(k: Floats, w: Floats, half_spread_w: Floats, used: NDArray[np.bool_]) -> SsviFit:
-    """Fit every row of ``[n, m]`` padded arrays of log-moneyness, total variance and its half-spread.
-
-    ``used`` marks real quotes; a row needs at least four of them (caller's duty). A slice's result depends on its own
-    row only: not on the batch, not on its place in it.
-    """
-    parts = [
-        _fit_chunk(k[rows], w[rows], half_spread_w[rows], used[rows])
-        for rows in (slice(i, i + CHUNK_SLICES) for i in range(0, len(k), CHUNK_SLICES))
-    ]
-    if not parts:
-        empty = np.empty(0)
-        return SsviFit(Ssvi(empty, empty, empty), empty, np.empty(0, dtype=np.int64))
-    return SsviFit(
-        Ssvi(*(np.concatenate([getattr(p.slices, name) for p in parts]) for name in ("theta", "rho", "phi"))),
-        np.concatenate([p.rmse_half_spreads for p in parts]),
-        np.concatenate([p.full_weight for p in parts]),
-    )
-
-
-def _fit_chunk(k: Floats, w: Floats, half_spread_w: Floats, used: NDArray[np.bool_]) -> SsviFit:
-    k = np.where(used, k, 0.0)
-    inverse = np.where(used, 1.0 / np.where(used, half_spread_w, 1.0), 0.0)
-    target = np.where(used, w, 0.0)
-    raw = _start(k, target, inverse, used)
-    n = len(k)
-    damping = np.full(n, 1e-3)
-    residual, jacobian = _residuals(raw, k, target, inverse)
-    cost = _huber_cost(residual, used)
-    active = np.ones(n, dtype=bool)
-    for _ in range(MAX_ITERATIONS):
-        i = np.flatnonzero(active)
-        if not len(i):
-            break
-        step = _step(residual[i], jacobian[i], used[i], damping[i])
-        proposal = np.clip(raw[i] + step, [-20.0, -RHO_LIMIT, -SHAPE_LIMIT], [5.0, RHO_LIMIT, SHAPE_LIMIT])
-        moved = np.abs(proposal - raw[i]).max(axis=1)
-        new_residual, new_jacobian = _residuals(proposal, k[i], target[i], inverse[i])
-        new_cost = _huber_cost(new_residual, used[i])
-        better = new_cost <= cost[i]
-        gain = cost[i] - new_cost
-        j = i[better]
-        raw[j], residual[j], jacobian[j], cost[j] = (
-            proposal[better],
-            new_residual[better],
-            new_jacobian[better],
-            new_cost[better],
-        )
-        damping[i] = np.where(better, damping[i] * 0.2, damping[i] * 6.0)
-        settled = (better & (gain <= 1e-13 * (cost[i] + 1e-18))) | (moved < 1e-11) | (damping[i] > 1e12)
-        active[i[settled]] = False
-    slices = _slices(raw)
-    count = _row_sum(used.astype(np.float64))
-    rmse = np.sqrt(_row_sum(residual * residual) / np.maximum(count, 1.0))
-    full = (used & (np.abs(residual) <= HUBER_HALF_SPREADS)).sum(axis=1)
-    return SsviFit(slices, rmse, full.astype(np.int64))
-
-
-def _slices(raw: Floats) -> Ssvi:
-    theta, rho = np.exp(raw[:, 0]), np.tanh(raw[:, 1])
-    return Ssvi(theta, rho, phi_cap(theta, rho) / (1.0 + np.exp(-raw[:, 2])))
-
-
-def _row_sum(values: Floats) -> Floats:
-    """Sum over the last axis in strict left-to-right order.
-
-    NumPy's pairwise sum groups terms by the row's padded length, so the last bit of a slice's fit would depend on the
-    widest slice of its batch, and a re-run of one session would not give the bytes of the backfill.
-    """
-    if len(values) == 1:
-        # One row would be collapsed into a vector and summed pairwise after all.
-        return np.cumsum(values, axis=-1)[:, -1]
-    total: Floats = np.add.reduce(np.ascontiguousarray(values.T), axis=0)
-    return total
-
-
-def _start(k: Floats, w: Floats, inverse: Floats, used: NDArray[np.bool_]) -> Floats:
-    """Starting point ``[n, 3]``: level and slope by a weighted line around the money, phi at a third of its cap."""
-    scale = np.sqrt(np.maximum(_row_sum(w) / np.maximum(_row_sum(used.astype(np.float64)), 1.0), 1e-12))[:, None]
-    near = np.where(used, np.exp(-0.5 * (k / scale) ** 2) + 1e-3, 0.0)
-    s0, s1, s2 = _row_sum(near), _row_sum(near * k), _row_sum(near * k * k)
-    t0, t1 = _row_sum(near * w), _row_sum(near * w * k)
-    determinant = np.maximum(s0 * s2 - s1 * s1, 1e-300)
-    level = np.maximum((s2 * t0 - s1 * t1) / determinant, 0.2 * np.maximum(t0 / s0, 1e-12))
-    slope = np.where(determinant > 1e-14, (s0 * t1 - s1 * t0) / determinant, 0.0)
-    raw = np.empty((len(k), 3))
-    raw[:, 0] = np.log(level)
-    # dw/dk(0) = theta phi rho; with phi at a third of its cap, rho follows up to its limits.
-    reference = level * phi_cap(level, np.zeros_like(level)) / 3.0
-    raw[:, 1] = np.arctanh(np.clip(slope / reference, -0.8, 0.8))
-    raw[:, 2] = np.log(0.5)
-    return raw
-
-
-def _residuals(raw: Floats, k: Floats, target: Floats, inverse: Floats) -> tuple[Floats, Floats]:
-    """Residuals ``[n, m]`` in half-spreads and their derivatives ``[n, m, 3]`` by (a, b, c)."""
-    slices = _slices(raw)
-    theta, rho, phi = slices.theta[:, None], slices.rho[:, None], slices.phi[:, None]
-    u = phi * k + rho
-    root = np.sqrt(u * u + 1.0 - rho * rho)
-    w = 0.5 * theta * (1.0 + rho * phi * k + root)
-    by_phi = 0.5 * theta * k * (rho + u / root)
-    by_rho = 0.5 * theta * phi * k * (1.0 + 1.0 / root)
-    one_minus = 1.0 - rho * rho
-    spread = theta * (1.0 + np.abs(rho))
-    # ln cap is -ln spread where the first bound binds and -ln(spread)/2 where the second does.
-    exponent = np.where(spread >= 4.0, -1.0, -0.5)
-    share = 1.0 / (1.0 + np.exp(-raw[:, 2]))[:, None]
-    jacobian = np.empty((*k.shape, 3))
-    jacobian[..., 0] = (w + by_phi * phi * exponent) * inverse
-    jacobian[..., 1] = (by_rho * one_minus + by_phi * phi * exponent * np.sign(rho) * (1.0 - np.abs(rho))) * inverse
-    jacobian[..., 2] = by_phi * phi * (1.0 - share) * inverse
-    return (w - target) * inverse, jacobian
-
-
-def _huber_cost(residual: Floats, used: NDArray[np.bool_]) -> Floats:
-    size = np.minimum(np.abs(residual), CUT_HALF_SPREADS)
-    loss = np.where(
-        size <= HUBER_HALF_SPREADS, 0.5 * size * size, HUBER_HALF_SPREADS * (size - 0.5 * HUBER_HALF_SPREADS)
-    )
-    # Past the cut the loss keeps a faint slope, so that a slice whose start is far off still moves.
-    tail = 1e-3 * np.maximum(np.abs(residual) - CUT_HALF_SPREADS, 0.0)
-    return _row_sum(np.where(used, loss + tail, 0.0))
-
-
-def _step(residual: Floats, jacobian: Floats, used: NDArray[np.bool_], damping: Floats) -> Floats:
-    size = np.abs(residual)
-    weight = np.where(size <= HUBER_HALF_SPREADS, 1.0, HUBER_HALF_SPREADS / np.maximum(size, HUBER_HALF_SPREADS))
-    weight = np.where(size <= CUT_HALF_SPREADS, weight, 1e-3 / np.maximum(size, 1.0))
-    weight = np.where(used, weight, 0.0)
-    n = len(residual)
-    normal, gradient = np.empty((n, 3, 3)), np.empty((n, 3, 1))
-    for a in range(3):
-        weighted = weight * jacobian[..., a]
-        gradient[:, a, 0] = _row_sum(weighted * residual)
-        for b in range(a, 3):
-            normal[:, a, b] = normal[:, b, a] = _row_sum(weighted * jacobian[..., b])
-    diagonal = normal[:, range(3), range(3)]
-    normal[:, range(3), range(3)] = diagonal * (1.0 + damping[:, None]) + 1e-12 * diagonal.max(axis=1)[:, None] + 1e-300
-    step: Floats = np.asarray(-np.linalg.solve(normal, gradient)[..., 0], dtype=np.float64)
-    return np.clip(step, -1.5, 1.5)
+__all__ = [
+    "CHUNK_SLICES",
+    "Ssvi",
+    "SsviFit",
+    "atm_only",
+    "fit",
+    "fit_slices",
+    "fit_with_prior",
+    "phi_cap",
+    "raw_of",
+    "result",
+    "slices_of",
+    "total_variance",
+]
