@@ -16,12 +16,117 @@ import numpy as np
 from scipy.special import ndtr
 
 from hydra_assets.options.black76 import SQRT_2PI, Floats
+from hydra_assets.options.moments import FINE, Statistic, at_the_money, moments, statistics
+from hydra_assets.options.slices import SmileSlices
 from hydra_assets.options.ssvi import CHUNK_SLICES, Ssvi, total_variance
 
 Z_GRID: Floats = np.linspace(-8.0, 8.0, 129)
 """Published grid: k over sqrt(theta), 129 points."""
 _Z_QUADRATURE: Floats = np.linspace(-20.0, 20.0, 801)
 _NEWTON_STEPS = 40
+
+
+_Z_EVIDENCE: Floats = np.linspace(-8.0, 8.0, 2001)
+_EVERY_EVIDENCE = 50
+"""Every 50th point of the evidence carries a g in full; elsewhere the sign of the density is enough."""
+_GAUSS_Z, _GAUSS_WEIGHT = np.polynomial.legendre.leggauss(64)
+_SLICES_PER_PASS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DensitySummary:
+    """What is published of each slice's density; ``[n]`` unless said otherwise. NaN where a slice has no smile.
+
+    ``grid`` is ``[n, 129]``, density per unit of z = k / unit on ``Z_GRID``; ``unit`` is the total volatility at the
+    money. ``values`` is ``[n, len(Statistic)]``. ``mass_residual`` is the integral of the density less 1 and
+    ``martingale_residual`` that of S_T/F less 1, both by quadrature over all of it.
+
+    ``min_g``, at ``min_g_z``, is the least Durrleman g: over 41 points of z in [-8, 8], and over all 2,001 of them for
+    a slice whose density is negative on one, so that a negative g on the 2,001 is always found (g has the sign of
+    the density). ``min_density`` is the least density per unit of z on the 2,001.
+
+    ``observed`` is ``[n, 4]``: mean, sd, skew and kurtosis given that S_T falls between the outermost strikes used.
+    ``beyond_low`` and ``beyond_high`` are the probabilities outside them, which no quote has priced.
+    """
+
+    unit: Floats
+    grid: Floats
+    values: Floats
+    mass_residual: Floats
+    martingale_residual: Floats
+    min_g: Floats
+    min_g_z: Floats
+    min_density: Floats
+    observed: Floats
+    beyond_low: Floats
+    beyond_high: Floats
+
+    def __getitem__(self, name: Statistic) -> Floats:
+        """One statistic, ``[n]``."""
+        column: Floats = self.values[:, list(Statistic).index(name)]
+        return column
+
+
+def summarise(smiles: SmileSlices, k_min: Floats, k_max: Floats, unit: Floats | None = None) -> DensitySummary:
+    """Density, statistics, residuals and evidence of every slice.
+
+    Parameters
+    ----------
+    smiles
+        Slices of any model, or their average.
+    k_min, k_max
+        ln(K/F) of the outermost quotes used, ``[n]``.
+    unit
+        Total volatility at the money, ``[n]``; evaluated if not given.
+    """
+    n = len(smiles)
+    unit = at_the_money(smiles) if unit is None else unit
+    starts = range(0, max(n, 1), _SLICES_PER_PASS)
+    rows = [slice(i, i + _SLICES_PER_PASS) for i in starts]
+    parts = [_summarise(smiles.take(i), k_min[i], k_max[i], unit[i]) for i in rows]
+    return DensitySummary(**{f: np.concatenate([getattr(p, f) for p in parts]) for f in DensitySummary.__slots__})
+
+
+def _summarise(smiles: SmileSlices, k_min: Floats, k_max: Floats, unit: Floats) -> DensitySummary:
+    values, mass, price = statistics(smiles, unit, FINE)
+    with np.errstate(all="ignore"):
+        grid = smiles.density(Z_GRID * unit[:, None]) * unit[:, None]
+        lowest = smiles.density(_Z_EVIDENCE * unit[:, None]).min(axis=1) * unit
+        min_g, min_g_z = _least_g(smiles, _Z_EVIDENCE[::_EVERY_EVIDENCE], unit)
+        negative = np.flatnonzero(lowest < 0.0)
+        if len(negative):
+            min_g[negative], min_g_z[negative] = _least_g(smiles.take(negative), _Z_EVIDENCE, unit[negative])
+        half = 0.5 * (k_max - k_min)[:, None]
+        inside = 0.5 * (k_max + k_min)[:, None] + half * _GAUSS_Z
+        observed = moments(inside, smiles.density(inside) * (_GAUSS_WEIGHT * half))
+        outside = smiles.distribution(np.stack([k_min, k_max], axis=1))
+    return DensitySummary(
+        unit=unit,
+        grid=grid,
+        values=values,
+        mass_residual=mass - 1.0,
+        martingale_residual=price - 1.0,
+        min_g=min_g,
+        min_g_z=min_g_z,
+        min_density=lowest,
+        observed=observed,
+        beyond_low=outside[:, 0],
+        beyond_high=1.0 - outside[:, 1],
+    )
+
+
+def _least_g(smiles: SmileSlices, z: Floats, unit: Floats) -> tuple[Floats, Floats]:
+    """Least g = p sqrt(2 pi w) exp(d2^2/2) on the points z, ``[n]``, and where."""
+    k = z * unit[:, None]
+    root = np.sqrt(smiles.total_variance(k))
+    d2 = -k / root - 0.5 * root
+    g = smiles.density(k) * (SQRT_2PI * root * np.exp(0.5 * d2 * d2))
+    # Where prices fall below the smallest number there is neither a variance nor a density to judge.
+    judged = np.where(np.isfinite(g), g, np.inf)
+    place = np.argmin(judged, axis=1)
+    least = judged[np.arange(len(g)), place]
+    known = np.isfinite(least)
+    return np.where(known, least, np.nan), np.where(known, z[place], np.nan)
 
 
 @dataclass(frozen=True, slots=True)
