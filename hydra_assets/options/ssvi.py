@@ -82,7 +82,9 @@ def fit_slices(quotes: SliceQuotes, start: Ssvi | None = None, max_iterations: i
     enough = data.count >= MIN_QUOTES
     raw = _start(data) if start is None else raw_of(start)
     enough &= np.isfinite(raw).all(axis=0)
-    found, _ = fit_robustly(_model, data, _sound(raw, enough), Limits(_LOWER, _UPPER), max_iterations, start is not None)
+    found, _ = fit_robustly(
+        _model, data, _sound(raw, enough), Limits(_LOWER, _UPPER), max_iterations, start is not None
+    )
     return result(data, found, enough)
 
 
@@ -141,12 +143,15 @@ def atm_only(quotes: SliceQuotes, prior: Ssvi | None = None) -> Fit[Ssvi]:
 
 def raw_of(slices: Ssvi) -> Floats:
     """Return (a, b, c), ``[3, n]``, of equation (2)'s parametrisation."""
+    # Contiguous: NumPy's logarithm of a strided array may end in another last bit.
+    theta, rho, phi = (np.ascontiguousarray(values) for values in (slices.theta, slices.rho, slices.phi))
     with np.errstate(all="ignore"):
-        share = slices.phi / phi_cap(slices.theta, slices.rho)
-        raw = np.stack([np.log(slices.theta), np.arctanh(slices.rho), np.log(share / (1.0 - share))])
+        share = phi / phi_cap(theta, rho)
+        raw = np.stack([np.log(theta), np.arctanh(rho), np.log(share / (1.0 - share))])
     # A smile at its cap, or flat, has no finite c; its neighbour inside the box is the same to the eye.
     raw[2] = np.where(np.isnan(share), np.nan, np.where(share >= 1.0, _UPPER[2], raw[2]))
-    return np.minimum(np.maximum(raw, _LOWER[:, None]), _UPPER[:, None])
+    boxed: Floats = np.minimum(np.maximum(raw, _LOWER[:, None]), _UPPER[:, None])
+    return boxed
 
 
 def slices_of(raw: Floats) -> Ssvi:
@@ -163,11 +168,13 @@ def result(data: Observations, raw: Floats, fitted: Bools) -> Fit[Ssvi]:
 
 def _residual(data: Observations, slices: Ssvi, fitted: Bools) -> Floats:
     w = slices.total_variance(data.k)
-    return np.where(data.used & fitted[:, None], (w - data.w) * data.inverse, 0.0)
+    residual: Floats = np.where(data.used & fitted[:, None], (w - data.w) * data.inverse, 0.0)
+    return residual
 
 
 def _sound(raw: Floats, enough: Bools) -> Floats:
-    return np.where(enough, raw, 0.0)
+    sound: Floats = np.where(enough, raw, 0.0)
+    return sound
 
 
 def _start(data: Observations) -> Floats:
@@ -196,7 +203,8 @@ def _start(data: Observations) -> Floats:
     rho = np.minimum(np.maximum(tilt / phi, -0.9), 0.9)
     theta = level * data.scale * data.scale
     share = np.minimum(np.maximum(phi / data.scale / phi_cap(theta, rho), 0.02), 0.95)
-    return np.stack([np.log(theta), np.arctanh(rho), np.log(share / (1.0 - share))])
+    start: Floats = np.stack([np.log(theta), np.arctanh(rho), np.log(share / (1.0 - share))])
+    return start
 
 
 def _solve3(normal: Floats, right: Floats) -> Floats:
@@ -206,7 +214,9 @@ def _solve3(normal: Floats, right: Floats) -> Floats:
     c11, c12, c22 = a * f - c * c, b * c - a * e, a * d - b * b
     determinant = np.maximum(a * c00 + b * c01 + c * c02, 1e-300)
     x, y, z = right
-    return np.stack([c00 * x + c01 * y + c02 * z, c01 * x + c11 * y + c12 * z, c02 * x + c12 * y + c22 * z]) / determinant
+    solution: Floats = np.stack([c00 * x + c01 * y + c02 * z, c01 * x + c11 * y + c12 * z, c02 * x + c12 * y + c22 * z])
+    solution /= determinant
+    return solution
 
 
 def _model(raw: Floats, window: Window) -> tuple[Floats, Floats]:
@@ -228,7 +238,9 @@ def _model(raw: Floats, window: Window) -> tuple[Floats, Floats]:
     inverse_root = 1.0 / root
     by_phi = v_half * (rho + u * inverse_root)
     np.add(w, exponent * by_phi, out=jacobian[0])
-    np.add(one_minus * v_half * (1.0 + inverse_root), (exponent * np.sign(rho) * (1.0 - size)) * by_phi, out=jacobian[1])
+    np.add(
+        one_minus * v_half * (1.0 + inverse_root), (exponent * np.sign(rho) * (1.0 - size)) * by_phi, out=jacobian[1]
+    )
     np.multiply(by_phi, 1.0 / (1.0 + np.exp(raw[2])), out=jacobian[2])
     return w - window.w * window.inverse, jacobian
 
