@@ -64,7 +64,8 @@ def normalised_call(x: Floats, s: Floats) -> Floats:
 def normalised_call_gap(x: Floats, s: Floats) -> Floats:
     """Return e^(x/2) - b(x, s), the distance to the call's upper bound, without cancellation; ``s^2 >= 2|x|``.
 
-    Below that volatility the plain difference keeps its digits, and this form may overflow. It is b' (M(h + t) + M(t - h)) with Mills' ratio M(z) = N(-z) / n(z) = sqrt(pi/2) erfcx(z / sqrt 2).
+    Below that volatility the plain difference keeps its digits, and this form may overflow. It is b' (M(h + t) +
+    M(t - h)) with Mills' ratio M(z) = N(-z) / n(z) = sqrt(pi/2) erfcx(z / sqrt 2).
     """
     h, t = x / s, 0.5 * s
     gap: Floats = normalised_vega(x, s) * _SQRT_HALF_PI * (erfcx((h + t) / SQRT_2) + erfcx((t - h) / SQRT_2))
