@@ -60,21 +60,25 @@ class Observations:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of the observations that is being iterated, strike-major: ``[m, n]`` and ``[q, n]``."""
+    """The part of the observations that is being iterated, strike-major: ``[m, n]``, ``[q, n]`` and the cut ``[n]``."""
 
     k: Floats
     w: Floats
     inverse: Floats
     constants: Floats
+    cut: Floats
 
 
 Model = Callable[[Floats, Window], tuple[Floats, Floats]]
-"""Parameters ``[p, n]`` and quotes to residuals ``[m, n]`` in half-spreads and their derivatives ``[p, m, n]``."""
+"""Parameters ``[p, n]`` and quotes to residuals ``[m, n]`` in half-spreads and their derivatives ``[p, m, n]``.
+
+A model may first improve the parameters in place, as one with a linear part that is solved exactly does.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Box of the parameters, ``[p]``, and a quadratic pull ``strength/2 (raw - centre)^2``, ``[p, n]`` (optional)."""
+    """Box of the parameters, ``[p, n]`` or ``[p, 1]``, and a pull ``strength/2 (raw - centre)^2``, ``[p, n]``."""
 
     lower: Floats
     upper: Floats
@@ -115,7 +119,7 @@ def minimise(
     cut = np.full(total, np.inf) if cut is None else cut
     found, losses = start.copy(), np.full(total, np.inf)
     place = np.empty(0, dtype=np.intp)
-    queued, state, window = 0, _State.new(start[:, :0]), None
+    queued, state, window, box = 0, _State.new(start[:, :0]), None, limits
     while True:
         keep = np.flatnonzero(~state.settled)
         if window is None or len(place) - len(keep) >= REFILL_SHARE * len(place):
@@ -127,9 +131,9 @@ def minimise(
             if not len(place):
                 return found, losses
             state = state.refilled(keep, start[:, fresh])
-            window = _window(data, rows[place])
+            window, box = _window(data, rows[place], cut[place]), _at(limits, place)
         residual, jacobian = model(state.proposal, window)
-        state.advance(*normal_equations(residual, jacobian, cut[place]), _at(limits, place), tolerance, max_iterations)
+        state.advance(*normal_equations(residual, jacobian, window.cut), box, tolerance, max_iterations)
 
 
 def cut_of(model: Model, data: Observations, raw: Floats) -> Floats:
@@ -139,7 +143,7 @@ def cut_of(model: Model, data: Observations, raw: Floats) -> Floats:
     parts = [np.empty(0)]
     for first in range(0, len(data.k), CHUNK_SLICES):
         rows = np.arange(first, min(first + CHUNK_SLICES, len(data.k)))
-        residual = np.abs(model(raw[:, rows], _window(data, rows))[0]).T
+        residual = np.abs(model(raw[:, rows], _window(data, rows, np.full(len(rows), np.inf)))[0]).T
         size = np.sort(np.where(data.used[rows], residual, np.inf), axis=1)
         middle = np.maximum(data.count[rows] - 1.0, 0.0).astype(np.intp) // 2
         median = size[np.arange(len(rows)), middle]
@@ -166,15 +170,21 @@ def column_sum(values: Floats) -> Floats:
     return total
 
 
+def weights(residual: Floats, cut: Floats) -> Floats:
+    """Weight of each residual in the reweighted least squares, ``[m, n]``."""
+    size = np.abs(residual)
+    weight: Floats = (size <= cut) * (HUBER_HALF_SPREADS / np.maximum(size, HUBER_HALF_SPREADS))
+    return weight
+
+
 def normal_equations(residual: Floats, jacobian: Floats, cut: Floats) -> tuple[Floats, Floats, Floats]:
     """Return loss ``[n]``, gradient ``[p, n]`` and the lower triangle of J'WJ, ``[p, p, n]``."""
     size = np.abs(residual)
-    capped = np.minimum(size, cut)
     within = np.minimum(size, HUBER_HALF_SPREADS)
-    loss = column_sum(within * (capped - 0.5 * within))
-    weight = (size <= cut) * (HUBER_HALF_SPREADS / np.maximum(size, HUBER_HALF_SPREADS))
+    loss = column_sum(within * (np.minimum(size, cut) - 0.5 * within))
+    weight = weights(residual, cut)
     count = len(jacobian)
-    gradient, normal = np.empty((count, residual.shape[1])), np.empty((count, count, residual.shape[1]))
+    gradient, normal = np.empty((count, residual.shape[1])), np.zeros((count, count, residual.shape[1]))
     pull = weight * residual
     # Reweighting takes weight for the loss's second derivative, which is zero past c: too stiff by far for fast steps.
     bend = np.where(size > HUBER_HALF_SPREADS, BEND_BEYOND * weight, weight)
@@ -279,9 +289,13 @@ class _State:
         # The step that was promised to gain next to nothing has been tried by now, and taken if it gained at all.
         small = self.promised <= tolerance * self.loss + GAIN_FLOOR
         self.settled = self.settled | small | (self.damping > DAMPING_END) | (self.iterations > max_iterations)
-        step = -solve_damped(self.normal, self.gradient, self.damping)
+        lower, upper = limits.lower, limits.upper
+        # A parameter at its bound that would leave the box stays, and the others step as if it were a constant.
+        held = ((self.raw <= lower) & (self.gradient > 0.0)) | ((self.raw >= upper) & (self.gradient < 0.0))
+        free = ~held
+        normal = self.normal * (free[:, None] & free[None, :])
+        step = free * solve_damped(normal, -self.gradient * free, self.damping)
         step = np.minimum(np.maximum(step, -MAX_STEP), MAX_STEP)
-        lower, upper = limits.lower[:, None], limits.upper[:, None]
         self.proposal = np.minimum(np.maximum(self.raw + step, lower), upper)
         moved = self.proposal - self.raw
         # For the quadratic model with its damping the gain is at least half the slope along the step.
@@ -289,11 +303,13 @@ class _State:
 
 
 def _at(limits: Limits, place: NDArray[np.intp]) -> Limits:
-    if limits.centre is None or limits.strength is None:
-        return limits
-    return Limits(limits.lower, limits.upper, limits.centre[:, place], limits.strength[:, place])
+    lower, upper, centre, strength = (
+        values if values is None or values.shape[1] == 1 else values[:, place]
+        for values in (limits.lower, limits.upper, limits.centre, limits.strength)
+    )
+    return Limits(np.asarray(lower), np.asarray(upper), centre, strength)
 
 
-def _window(data: Observations, rows: NDArray[np.intp]) -> Window:
+def _window(data: Observations, rows: NDArray[np.intp], cut: Floats) -> Window:
     k, w, inverse = (np.ascontiguousarray(values[rows].T) for values in (data.k, data.w, data.inverse))
-    return Window(k, w, inverse, np.ascontiguousarray(data.constants[:, rows]))
+    return Window(k, w, inverse, np.ascontiguousarray(data.constants[:, rows]), cut)

@@ -36,7 +36,7 @@ MAX_ITERATIONS = 60
 MIN_QUOTES = 5
 MIN_QUOTES_WITH_PRIOR = 2
 NEAR_MONEY_DEVIATIONS = 0.5
-_LOWER, _UPPER = np.array([-20.0, -4.0, -12.0]), np.array([5.0, 4.0, 12.0])
+_LOWER, _UPPER = np.array([[-20.0], [-4.0], [-12.0]]), np.array([[5.0], [4.0], [12.0]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,8 @@ def raw_of(slices: Ssvi) -> Floats:
         share = phi / phi_cap(theta, rho)
         raw = np.stack([np.log(theta), np.arctanh(rho), np.log(share / (1.0 - share))])
     # A smile at its cap, or flat, has no finite c; its neighbour inside the box is the same to the eye.
-    raw[2] = np.where(np.isnan(share), np.nan, np.where(share >= 1.0, _UPPER[2], raw[2]))
-    boxed: Floats = np.minimum(np.maximum(raw, _LOWER[:, None]), _UPPER[:, None])
+    raw[2] = np.where(np.isnan(share), np.nan, np.where(share >= 1.0, _UPPER[2, 0], raw[2]))
+    boxed: Floats = np.minimum(np.maximum(raw, _LOWER), _UPPER)
     return boxed
 
 

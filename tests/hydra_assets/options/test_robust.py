@@ -17,7 +17,7 @@ from hydra_assets.options.robust import (
 )
 from hydra_assets.options.slices import CHUNK_SLICES, SliceQuotes
 
-FREE = Limits(np.full(1, -1e9), np.full(1, 1e9))
+FREE = Limits(np.array([[-1e9]]), np.array([[1e9]]))
 
 
 def level(raw: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +73,7 @@ def test_a_prior_of_strength_equal_to_the_quotes_meets_them_half_way() -> None:
 
 
 def test_the_box_holds() -> None:
-    limits = Limits(np.array([0.0]), np.array([1.1]))
+    limits = Limits(np.array([[0.0]]), np.array([[1.1]]))
     assert minimise(level, quotes_of(np.array([[2.0, 2.0]])), np.array([[0.5]]), limits)[0][0, 0] == 1.1
 
 
