@@ -30,7 +30,8 @@ _Z_EVIDENCE: Floats = np.linspace(-8.0, 8.0, 2001)
 _EVERY_EVIDENCE = 50
 """Every 50th point of the evidence carries a g in full; elsewhere the sign of the density is enough."""
 _GAUSS_Z, _GAUSS_WEIGHT = np.polynomial.legendre.leggauss(64)
-_SLICES_PER_PASS = 32
+_SLICES_PER_PASS = 64
+_EVIDENCE_BLOCKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def _summarise(smiles: SmileSlices, k_min: Floats, k_max: Floats, unit: Floats) 
     values, mass, price = statistics(smiles, unit, FINE)
     with np.errstate(all="ignore"):
         grid = smiles.density(Z_GRID * unit[:, None]) * unit[:, None]
-        lowest = smiles.density(_Z_EVIDENCE * unit[:, None]).min(axis=1) * unit
+        blocks = np.array_split(_Z_EVIDENCE, _EVIDENCE_BLOCKS)
+        lowest = np.min([smiles.density(z * unit[:, None]).min(axis=1) for z in blocks], axis=0) * unit
         min_g, min_g_z = _least_g(smiles, _Z_EVIDENCE[::_EVERY_EVIDENCE], unit)
         negative = np.flatnonzero(lowest < 0.0)
         if len(negative):

@@ -94,7 +94,7 @@ def sinh_nodes(count: int, steps: int, span: float = 5.0, scale: float = 2.4) ->
 
 
 FINE = sinh_nodes(801, steps=60)
-COARSE = sinh_nodes(201, steps=2)
+COARSE = sinh_nodes(161, steps=2, span=4.0)
 """For differences between models and draws, where 1e-4 of a standard deviation does not show."""
 
 
