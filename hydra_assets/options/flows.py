@@ -126,14 +126,14 @@ def flows(options: pl.DataFrame, convention: DealerConvention = DealerConvention
     out = []
     for level in Level:
         groups, group = _groups(rows, level)
-        for basis in Basis:
-            out.append(
-                groups.with_columns(
-                    pl.lit(str(basis)).alias("basis"),
-                    pl.lit(str(convention)).alias("dealer_convention"),
-                    *_sums(held[basis], sign, number[basis], group, len(groups)),
-                )
+        out += [
+            groups.with_columns(
+                pl.lit(str(basis)).alias("basis"),
+                pl.lit(str(convention)).alias("dealer_convention"),
+                *_sums(held[basis], sign, number[basis], group, len(groups)),
             )
+            for basis in Basis
+        ]
     return pl.concat(out)
 
 
@@ -144,10 +144,18 @@ def _sorted(options: pl.DataFrame) -> pl.DataFrame:
     _refuse(options, ~pl.col("right").is_in(["C", "P"]).fill_null(value=False), "right", "is neither C nor P")
     _refuse(options, ~pl.col("margin_style").is_in(known).fill_null(value=False), "margin_style", "is unknown")
     _refuse(options, pl.col("strike").is_null() | pl.col("strike").is_nan(), "strike", "is missing")
-    option = [*_KEYS[Level.STRIKE], "right"]
-    _refuse(options, pl.struct(option).is_duplicated(), "strike", "is there twice for one right")
+    option = (*_KEYS[Level.STRIKE], "right")
     # One order of addition whatever the order of the rows: the last bit of a sum depends on it.
-    return options.sort(option)
+    rows = options.sort(option)
+    _refuse(rows, ~_starts(option), "strike", "is there twice for one right")
+    return rows
+
+
+def _starts(keys: tuple[str, ...]) -> pl.Expr:
+    """Whether a row of a sorted frame is the first of its keys."""
+    return pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in keys) | (
+        pl.int_range(pl.len()) == 0
+    )
 
 
 def _refuse(options: pl.DataFrame, bad: pl.Expr, field: str, complaint: str) -> None:
@@ -159,8 +167,8 @@ def _refuse(options: pl.DataFrame, bad: pl.Expr, field: str, complaint: str) -> 
 def _groups(rows: pl.DataFrame, level: Level) -> tuple[pl.DataFrame, NDArray[np.intp]]:
     """The level's groups with null for the keys it adds over, and the group of each row ``[n]``."""
     keys = _KEYS[level]
-    group = rows.select(pl.struct(keys).rle_id()).to_series().to_numpy().astype(np.intp)
-    first = np.flatnonzero(np.diff(group, prepend=-1))
+    starts = rows.select(_starts(keys)).to_series().to_numpy()
+    first, group = np.flatnonzero(starts), np.cumsum(starts) - 1
     kept = {*keys, *(("underlying_contract",) if "expiry" in keys else ())}
     names = ("market", "session", "expiry", "underlying_contract", "strike")
     columns = [pl.col(name) if name in kept else pl.lit(None, rows.schema[name]).alias(name) for name in names]
@@ -178,7 +186,7 @@ def _sums(held: Exposures, sign: Floats, contracts: Floats, group: NDArray[np.in
 
     def total(name: str, values: Floats) -> pl.Series:
         # Adds in the order of the rows, so a group's bits do not depend on the others.
-        added = np.bincount(group[known], weights=values[known], minlength=n)
+        added = np.bincount(group, weights=np.where(known, values, 0.0), minlength=n)
         return pl.Series(name, np.where(count > missing, added, np.nan)).fill_nan(None)
 
     columns = []
