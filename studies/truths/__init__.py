@@ -19,8 +19,13 @@ BUILDERS: dict[str, Callable[[str], Truth]] = {
 
 @cache
 def truth(name: str) -> Truth:
-    """One of the truths; KeyError where there is none of that name."""
-    return BUILDERS[name](name)
+    """One of the truths, or ``name+sd``: that truth at a later expiry, when x has an independent normal of sd added.
+
+    KeyError where there is none of that name.
+    """
+    base, _, sd = name.partition("+")
+    law = BUILDERS[base](name)
+    return law.widened(float(sd)) if sd else law
 
 
 __all__ = ["BUILDERS", "FORWARD", "YEARS", "Floats", "Moments", "Truth", "moments", "quantiles", "truth"]

@@ -88,6 +88,15 @@ class CosineTruth:
         object.__setattr__(self, "_frequency", w)
         object.__setattr__(self, "_coefficient", coefficient)
 
+    def widened(self, sd: float) -> "CosineTruth":
+        """The law of x + y, y an independent normal of this standard deviation with E[e^y] = 1: a later expiry."""
+
+        def characteristic(u: Floats | Complexes) -> Complexes:
+            phi: Complexes = self.characteristic(u) * np.exp(-0.5 * sd * sd * (u * u + 1j * u))
+            return phi
+
+        return CosineTruth(self.name, characteristic, self.span)
+
     def density(self, x: Floats) -> Floats:
         """Density of x; zero outside the span."""
         return self._series(x, lambda angle, _: np.cos(angle) @ self._coefficient, (0.0, 0.0))

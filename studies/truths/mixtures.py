@@ -31,6 +31,10 @@ class LognormalMixture:
         reach = _TAIL_SDS * np.asarray(self.sd)
         return float((middle - reach).min()), float((middle + reach).max())
 
+    def widened(self, sd: float) -> "LognormalMixture":
+        """The law of x + y, y an independent normal of this standard deviation with E[e^y] = 1: a later expiry."""
+        return LognormalMixture(self.name, self.weight, self.mean, tuple(float(np.hypot(s, sd)) for s in self.sd))
+
     def call(self, strike: Floats) -> Floats:
         """Undiscounted call."""
         total = np.zeros_like(np.asarray(strike, dtype=np.float64))

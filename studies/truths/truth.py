@@ -1,6 +1,6 @@
 """What a truth is: a known risk-neutral law of ln(S_T/F) with its option prices, and the moments of one.
 
-A new truth is a class with a name and these three functions, or an entry made from one of the families beside this
+A new truth is a class with these members, or an entry made from one of the families beside this
 module, added to :data:`studies.truths.BUILDERS`.
 """
 
@@ -30,6 +30,10 @@ class Truth(Hashable, Protocol):
     @property
     def span(self) -> tuple[float, float]:
         """Where all of x lies, but for 1e-12 of it or less."""
+        ...
+
+    def widened(self, sd: float) -> "Truth":
+        """The law at a later expiry: x plus an independent normal of this standard deviation."""
         ...
 
     def call(self, strike: Floats) -> Floats:

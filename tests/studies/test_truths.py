@@ -9,7 +9,7 @@ from studies.truths import BUILDERS, FORWARD, Truth, moments, quantiles, truth
 from studies.truths.fourier import CosineTruth
 
 
-@pytest.fixture(params=list(BUILDERS))
+@pytest.fixture(params=[*BUILDERS, "mixture+0.1", "bates+0.1"])
 def law(request: pytest.FixtureRequest) -> Truth:
     return truth(request.param)
 
@@ -65,6 +65,14 @@ def test_calls_are_the_integral_of_the_payoff(law: Truth) -> None:
         x = low + half * (node + 1.0)
         integral = half * weight @ (law.density(x) * (FORWARD * np.exp(x) - strike))
         assert law.call(np.array([strike]))[0] == pytest.approx(integral, abs=1e-9)
+
+
+def test_a_later_expiry_adds_variance_and_is_dearer_everywhere(law: Truth) -> None:
+    later = truth(f"{law.name}+0.08") if "+" not in law.name else law.widened(0.08)
+    assert moments(later).sd ** 2 == pytest.approx(moments(law).sd ** 2 + 0.08**2, abs=1e-9)
+    assert moments(later).mean_ratio == pytest.approx(1.0, abs=1e-9)
+    strike = FORWARD * np.exp(np.linspace(-0.5, 0.5, 101))
+    assert (later.call(strike) > law.call(strike) - 1e-10).all()
 
 
 def test_quantiles_invert_the_distribution(law: Truth) -> None:
