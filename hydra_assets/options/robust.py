@@ -152,13 +152,19 @@ def cut_of(model: Model, data: Observations, raw: Floats) -> Floats:
 
 
 def fit_robustly(
-    model: Model, data: Observations, start: Floats, limits: Limits, max_iterations: int, warm: bool = False
+    model: Model,
+    data: Observations,
+    start: Floats,
+    limits: Limits,
+    max_iterations: int,
+    warm: bool = False,
+    tolerance: float = TOLERANCE,
 ) -> tuple[Floats, Floats]:
     """Fit without a cut first, roughly, then with it; from a warm start with it at once."""
     raw = start
     if not warm:
         raw, _ = minimise(model, data, start, limits, None, None, max_iterations, TOLERANCE_ROUGH)
-    return minimise(model, data, raw, limits, cut_of(model, data, raw), None, max_iterations)
+    return minimise(model, data, raw, limits, cut_of(model, data, raw), None, max_iterations, tolerance)
 
 
 def column_sum(values: Floats) -> Floats:
