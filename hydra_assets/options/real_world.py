@@ -24,7 +24,15 @@ import numpy as np
 
 from hydra_assets.options.black76 import Floats
 from hydra_assets.options.density import Z_GRID
-from hydra_assets.options.real_world_grid import CENTRE, POINTS, STEP, cells, cumulate, distribution, quantiles
+from hydra_assets.options.real_world_grid import (
+    CENTRE,
+    POINTS,
+    STEP,
+    cumulate,
+    distribution,
+    quantiles,
+    tail_safe_cells,
+)
 from hydra_assets.options.slices import CHUNK_SLICES, Index, row_sum
 
 LEVELS: Floats = np.array([0.05, 0.25, 0.50, 0.75, 0.95])
@@ -125,8 +133,9 @@ def _score(tilted: Floats, k: Floats, parameters: Parameters) -> tuple[Floats, F
     centred = k - STEP * row_sum(density * k)[:, None]
     moment = density * centred
     # dP from the left and -d(1-P) from the right are one function; each keeps the digits of its own tail.
-    rise, fall = cumulate(moment, cells(moment))
-    below, above = cumulate(density, np.maximum(cells(density), 0.0))
+    mass_cells, moment_cells = tail_safe_cells(density, moment)
+    rise, fall = cumulate(moment, moment_cells)
+    below, above = cumulate(density, mass_cells)
     left, right = (parameters.a - 1.0)[:, None], (parameters.b - 1.0)[:, None]
     gamma = centred + left * rise / np.maximum(below, _TINY) + right * fall / np.maximum(above, _TINY)
     return gamma, *_log_distribution(tilted)

@@ -25,6 +25,8 @@ _BISECTIONS = 50
 
 def last_axis_sum(values: Floats) -> Floats:
     """Sum of ``[..., m]`` over its last axis, independent of what else is in the batch."""
+    if not values.size:
+        return np.zeros(values.shape[:-1])
     total: Floats = row_sum(values.reshape(-1, values.shape[-1])).reshape(values.shape[:-1])
     return total
 
@@ -34,6 +36,17 @@ def cells(p: Floats) -> Floats:
     out = 0.5 * STEP * (p[:, :-1] + p[:, 1:])
     out[:, 1:-1] = STEP / 24.0 * (13.0 * (p[:, 1:-2] + p[:, 2:-1]) - p[:, :-3] - p[:, 3:])
     return out
+
+
+def tail_safe_cells(p: Floats, moment: Floats) -> tuple[Floats, Floats]:
+    """Cells of a density and of its product with something; half the trapezoid where p is too steep for a cubic.
+
+    Where p grows more than about tenfold from point to point, far in a tail, the cubic turns negative; a distribution
+    must rise, and a conditional mean (moment over density) must stay between the values that are averaged.
+    """
+    cubic, half = cells(p), 0.25 * STEP * (p[:, :-1] + p[:, 1:])
+    steep = cubic < half
+    return np.where(steep, half, cubic), np.where(steep, 0.25 * STEP * (moment[:, :-1] + moment[:, 1:]), cells(moment))
 
 
 def cumulate(p: Floats, cell: Floats) -> tuple[Floats, Floats]:
@@ -48,7 +61,7 @@ def cumulate(p: Floats, cell: Floats) -> tuple[Floats, Floats]:
 
 def distribution(p: Floats) -> tuple[Floats, Floats]:
     """P(Z <= z_j) and P(Z > z_j) under p, ``[n, 129]`` each, adding up to one."""
-    below, above = cumulate(p, np.maximum(cells(p), 0.0))
+    below, above = cumulate(p, tail_safe_cells(p, p)[0])
     total = below[:, -1:] + STEP * p[:, -1:]
     return below / total, above / total
 

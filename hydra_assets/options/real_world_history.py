@@ -1,10 +1,10 @@
 """One observation per realised expiry of a market: a density, and where the price came out.
 
-The horizon is the slice's density at the session whose days to expiry are nearest to 30 (20 to 40; of two equally
-near, the later). Horizons must not overlap, or the outcomes are serially dependent and neither the likelihood nor the
-tests of uniformity hold: an observation starts at a session not before the previous one's outcome was known and its
-expiry past. Monthly expiries leave 24 days and more; of weekly ones about every fourth is taken. Of several contracts
-with one expiry, the first by name is taken, for their horizons are the same days.
+The density is the slice's at the session whose days to expiry are nearest to 30 (23 to 37; of two equally near, the
+later). Horizons must not overlap, or the outcomes are serially dependent and neither the likelihood nor the tests of
+uniformity hold: an observation starts at a session not before the previous one's outcome was known and its expiry
+past. Monthly expiries are at least 28 days apart, which leaves 23 if the outcome is known within five; of weekly ones
+every fourth is taken. Of several contracts with one expiry, the first by name, for their horizons are the same days.
 
 Outcomes are taken up in the order in which they became known. So a later outcome, even a late one of an old expiry,
 changes no earlier observation; it is left out if its horizon overlaps one that was taken before.
@@ -17,7 +17,7 @@ import polars as pl
 from hydra_assets.options.real_world_grid import POINTS
 
 HORIZON_DAYS = 30
-HORIZON_TOLERANCE_DAYS = 10
+HORIZON_TOLERANCE_DAYS = 7
 EXPIRY = ("market", "expiry", "underlying_contract")
 COLUMNS = (*EXPIRY, "session", "known_session", "days_to_expiry", "unit", "forward", "density", "log_return")
 

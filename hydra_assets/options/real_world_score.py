@@ -41,14 +41,14 @@ def score(observations: pl.DataFrame) -> pl.DataFrame:
     gain = p.gamma * k - real.log_mass - betaln(p.a, p.b)
     gain += (p.a - 1.0) * np.log(real.pit) + (p.b - 1.0) * np.log1p(-real.pit)
     density = np.exp(past.log_density)
+    is_fitted = (fitted["status"] == FitStatus.FITTED).to_numpy()
+    gain = np.where(is_fitted, gain, 0.0)
     before = log_density_at(density, past.outcome, DENSITY_FLOOR) - np.log(past.unit)
     before -= np.log(STEP * last_axis_sum(density))
-    is_fitted = (fitted["status"] == FitStatus.FITTED).to_numpy()
     pit = np.where(is_fitted, np.clip(betainc(p.a, p.b, real.pit), PIT_FLOOR, 1.0 - PIT_FLOOR), neutral.pit)
     scored = np.cumsum(is_fitted)
-    counted = np.where(is_fitted, gain, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.cumsum(counted) / scored
+        mean = np.cumsum(gain) / scored
         # About the first gain: sums of squares about zero would cancel.
         shift = gain[np.argmax(is_fitted)] if is_fitted.any() else 0.0
         first, second = (np.cumsum(np.where(is_fitted, (gain - shift) ** power, 0.0)) for power in (1, 2))
