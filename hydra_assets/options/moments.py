@@ -13,13 +13,13 @@ with s = sqrt(w) the total volatility. Nothing is differenced except ln p, for t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol, Self
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from hydra_assets.options.black76 import SQRT_2PI, Floats
-from hydra_assets.options.slices import SmileSlices
+from hydra_assets.options.slices import Index, SmileSlices
 
 LEVELS: Floats = np.array([0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99])
 _MEDIAN, _LOW, _HIGH = 4, 2, 6
@@ -76,6 +76,26 @@ _STENCIL: Floats = np.arange(-3.0, 4.0)
 _FIRST = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60.0
 _SECOND = np.array([2.0, -27.0, 270.0, -490.0, 270.0, -27.0, 2.0]) / 180.0
 _STENCIL_UNITS = 0.03
+
+
+class Distribution(Protocol):
+    """The part of ``SmileSlices`` that quantiles and modes need; x may be any variable, ``[n, m]``."""
+
+    def __len__(self) -> int:
+        """Count of distributions."""
+        ...
+
+    def take(self, index: Index) -> Self:
+        """Some of them."""
+        ...
+
+    def density(self, k: Floats) -> Floats:
+        """Density at k."""
+        ...
+
+    def distribution(self, k: Floats) -> Floats:
+        """Probability of k or less."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +196,7 @@ def _bracket(k: Floats, q: Floats, levels: Floats = LEVELS) -> tuple[Floats, Flo
 
 
 def solve_quantiles(
-    smiles: SmileSlices,
+    smiles: Distribution,
     start: Floats,
     lower: Floats,
     upper: Floats,
@@ -208,7 +228,7 @@ def solve_quantiles(
     return q
 
 
-def solve_mode(smiles: SmileSlices, k: Floats, p: Floats, unit: Floats, steps: int) -> Floats:
+def solve_mode(smiles: Distribution, k: Floats, p: Floats, unit: Floats, steps: int) -> Floats:
     """Point of greatest density, ``[n]``: the best of the grid ``[n, m]``, polished by Newton steps on ln p.
 
     The derivatives are seven-point differences, exact to 1e-10 units for smooth densities.
