@@ -74,9 +74,11 @@ def truth_of(home: Path) -> pl.DataFrame:
 def scores(density: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
     """One row per published density: its distance from the truth, errors of its moments, and what the intervals hold.
 
-    L1 is over the published grid of z; ``flat_l1`` is that of a lognormal at the slice's own at-the-money volatility.
+    Slices below grade C have no density and no row. L1 is over the published grid of z; ``flat_l1`` is that of a
+    lognormal at the slice's own at-the-money volatility.
     """
-    both = density.join(truth.drop("forward"), on=KEY, how="inner", maintain_order="left")
+    shown = density.filter(pl.col("density").is_not_null())
+    both = shown.join(truth.drop("forward"), on=KEY, how="inner", maintain_order="left")
     unit = both["density_unit"].to_numpy()[:, None]
     k, step = Z_GRID * unit, float(Z_GRID[1] - Z_GRID[0])
     found = np.array(both["density"].to_list()).reshape(len(both), len(Z_GRID))

@@ -3,6 +3,7 @@
 All see the quotes that the pipeline's own rules left standing, and answer with the density of x = ln(S_T/F) on a grid.
 """
 
+import warnings
 from collections.abc import Iterable
 from importlib import import_module
 
@@ -100,7 +101,9 @@ def oipd_density(strike: Floats, bid: Floats, ask: Floats, x: Floats) -> Floats:
     chain = pd.concat(legs, ignore_index=True).assign(expiry=start + pd.Timedelta(days=365 * YEARS))
     market = peer.MarketInputs(valuation_date=start, underlying_price=FORWARD, risk_free_rate=0.0)
     try:
-        curve = peer.VolCurve().fit(chain, market).implied_distribution()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            curve = peer.VolCurve().fit(chain, market).implied_distribution()
     except Exception:  # whatever a peer raises, it has no answer
         return np.full(len(x), np.nan)
     price = FORWARD * np.exp(x)
