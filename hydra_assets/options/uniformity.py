@@ -28,7 +28,7 @@ from hydra_assets.options.black76 import Floats
 from hydra_assets.options.real_world_grid import last_axis_sum
 
 MIN_OBSERVATIONS = 20
-"""Fewer have no power worth a verdict; from here on the chi-squared sizes hold (studies/real_world.py: 5.8 and 4.9 % of
+"""Fewer have no power worth a verdict; from here on the chi-squared sizes hold (studies/real_world.py: 5.9 and 5.1 % of
 20 independent uniforms are rejected at 5 %)."""
 _RHO: Floats = np.linspace(-0.98, 0.98, 99)
 _GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
