@@ -95,26 +95,33 @@ def realised(observations: pl.DataFrame) -> Realised:
 
 def tilted(past: Realised, gamma: Floats) -> Tilted:
     """Evaluate n expiries under gamma ``[..., n]``."""
-    tilt = past.log_density + (gamma * past.unit)[..., None] * Z_GRID
-    peak = tilt.max(axis=-1)
-    weight = np.exp(tilt - peak[..., None])
-    mass = last_axis_sum(weight)
-    k = past.unit[:, None] * Z_GRID
-    weight /= mass[..., None]
-    mean = last_axis_sum(weight * k)
-    variance = last_axis_sum(weight * k * k) - mean * mean
+    weight, log_mass, mean, variance = _tilt(past, gamma)
     below = distribution_weights(past.outcome) / STEP
-    pit = last_axis_sum(weight * below)
-    slope = last_axis_sum(weight * below * k) - pit * mean
+    weight_below = weight * below
+    pit = last_axis_sum(weight_below)
+    slope = past.unit * last_axis_sum(weight_below * Z_GRID) - pit * mean
     inside = (pit > PIT_FLOOR) & (pit < 1.0 - PIT_FLOOR)
     start = np.log(last_axis_sum(np.exp(past.log_density)))
     return Tilted(
-        log_mass=peak + np.log(mass) - start,
+        log_mass=log_mass - start,
         mean=mean,
-        variance=np.maximum(variance, 0.0),
+        variance=variance,
         pit=np.clip(pit, PIT_FLOOR, 1.0 - PIT_FLOOR),
         pit_slope=np.where(inside, slope, 0.0),
     )
+
+
+def _tilt(past: Realised, gamma: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Weights of the grid points ``[..., n, 129]``, the log of their sum before scaling, mean and variance of k."""
+    weight = past.log_density + (gamma * past.unit)[..., None] * Z_GRID
+    peak = weight.max(axis=-1)
+    weight = np.exp(weight - peak[..., None])
+    mass = last_axis_sum(weight)
+    weight /= mass[..., None]
+    moment = weight * Z_GRID
+    mean = last_axis_sum(moment)
+    variance = np.maximum(last_axis_sum(moment * Z_GRID) - mean * mean, 0.0)
+    return weight, peak + np.log(mass), past.unit * mean, past.unit**2 * variance
 
 
 def fit(past: Realised, counts: NDArray[np.intp]) -> Parameters:
@@ -203,9 +210,9 @@ def _fit_power(past: Realised, used: NDArray[np.bool_]) -> Floats:
     k = past.unit * past.outcome
     for _ in range(_STEPS):
         now, mask = gamma[active], used[active]
-        under = tilted(past, np.repeat(now[:, None], len(past), axis=1))
-        score = last_axis_sum(np.where(mask, k - under.mean, 0.0)) - now / GAMMA_PRIOR_SD**2
-        curvature = last_axis_sum(np.where(mask, under.variance, 0.0)) + GAMMA_PRIOR_SD**-2
+        _, _, mean, variance = _tilt(past, np.repeat(now[:, None], len(past), axis=1))
+        score = last_axis_sum(np.where(mask, k - mean, 0.0)) - now / GAMMA_PRIOR_SD**2
+        curvature = last_axis_sum(np.where(mask, variance, 0.0)) + GAMMA_PRIOR_SD**-2
         lower[active] = np.where(score > 0.0, now, lower[active])
         upper[active] = np.where(score < 0.0, now, upper[active])
         new = now + score / curvature
