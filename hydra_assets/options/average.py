@@ -7,8 +7,12 @@ on n quotes with residuals r in half-spreads is
     AICc = D + 2 p + 2 p (p + 1) / (n - p - 1)
 
 and its weight is in proportion to exp(-AICc/2). rho is the fits' own loss: a stale quote counts the same, bounded,
-against every model. A mixture of densities that are positive, of mass one and of mean F is all three. Source:
-K. Burnham and D. Anderson, "Model Selection and Multimodel Inference" (2002), sections 2.4 and 2.9.
+against every model. A mixture of densities that are positive, of mass one and of mean F is all three.
+
+A five-parameter wing may bend up beyond the last quote at no cost. A model that puts more than 1e-5 of probability, or
+of S_T/F, beyond 20 standard deviations would move the variance by half a percent with what no quote can reach: it is
+left out. SSVI stays, whose wings are those of its middle. Source: K. Burnham and D. Anderson, "Model Selection and
+Multimodel Inference" (2002), sections 2.4 and 2.9.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,6 +30,10 @@ PARAMETERS: Final = {"ssvi": 3, "mixture": 4, "svi": 5}
 SIGMA_HALF_SPREADS = 0.5
 HUBER_HALF_SPREADS = 1.0
 CUT_HALF_SPREADS = 4.0
+FREE_BY_THEOREM: Final = frozenset({"ssvi", "mixture"})
+"""Models without butterfly arbitrage whatever their parameters; raw SVI has evidence on a grid only."""
+TAIL_SD = 20.0
+MAX_TAIL = 1e-5
 LEAST_WEIGHT = 1e-3
 """Below it a model is left out: it would cost as much to evaluate as one that matters."""
 
@@ -142,6 +150,10 @@ def average(fits: Mapping[str, Fit[Any]], quotes: SliceQuotes) -> Average:
         stands = fit.fitted[:, None] & quotes.used
         residual[..., column] = np.where(stands, fit.residual, 0.0)
         score[:, column] = np.where(fit.fitted, aicc(residual[..., column], quotes.used, PARAMETERS[name]), np.inf)
+        if name != "ssvi":
+            rows = np.flatnonzero(np.isfinite(score[:, column]))
+            heavy = tail_weight(fit.slices.take(rows)) > MAX_TAIL
+            score[rows[heavy], column] = np.inf
         fallback[:, column] = fit.fitted & ~_any(fallback > 0.0)
     weights = akaike_weights(score)
     weights = np.where(_any(weights > 0.0)[:, None], weights, fallback)
@@ -160,6 +172,18 @@ def average(fits: Mapping[str, Fit[Any]], quotes: SliceQuotes) -> Average:
         np.where(stands, size.max(axis=1, initial=0.0), np.nan),
         row_sum((size > HUBER_HALF_SPREADS).astype(np.float64)) * per_quote,
     )
+
+
+def tail_weight(smiles: SmileSlices) -> Floats:
+    """Greater of the probability and the share of E[S_T] beyond ``TAIL_SD`` volatilities at the money, ``[n]``."""
+    with np.errstate(all="ignore"):
+        unit = np.sqrt(smiles.total_variance(np.zeros((len(smiles), 1))))
+        k = TAIL_SD * unit * np.array([-1.0, 1.0])
+        below, call = smiles.distribution(k), smiles.call(k)
+        low, high = below[:, 0], 1.0 - below[:, 1]
+        # E[S_T; S_T > K] / F = C + e^k P(S_T > K); below, the rest of the mean.
+        shares = [low, high, call[:, 1] + np.exp(k[:, 1]) * high, 1.0 - call[:, 0] - np.exp(k[:, 0]) * (1.0 - low)]
+        return np.where(np.isfinite(k[:, 0]), np.nanmax(np.abs(shares), axis=0, initial=0.0), np.nan)
 
 
 def akaike_weights(score: Floats) -> Floats:

@@ -1,7 +1,8 @@
 """Numbers of a slice's risk-neutral distribution: moments, quantiles, mode, smile and tilt, all from its formulas.
 
-Integrals run over z = k / unit by the trapezoid rule in t, where z = 2.4 sinh t: the points lie 0.03 apart at the money
-and reach 178 units, so that no tail is left out, and the rule is spectrally accurate for analytic densities.
+Integrals run over z = k / unit by the trapezoid rule in t, where z = 2.4 sinh t: the points lie 0.06 apart at the money
+(0.015 or 0.004 where that is not fine enough) and reach 178 units. The rule is spectrally accurate for analytic
+densities and leaves no tail out; 801 uniform points to 20 units miss up to 1e-3 of a steep smile's mass.
 Quantiles invert the analytic distribution D(k), the slope and curvature of the smile follow from D and the density p:
 
     ds/dk  = e^k (N(d2) - 1 + D) / n(d1)        as dC/dk = -e^k (1 - D)
@@ -100,20 +101,26 @@ class Distribution(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """Quadrature points z and their weights, ``[q]``, and how far quantiles, deltas and mode are iterated."""
+    """Quadrature points z and their weights, ``[q]``, and how far quantiles, deltas and mode are iterated.
+
+    Slices whose mass or mean changes by more than 1e-7 without every other point take ``finer`` nodes. (The rule's
+    error falls as e^(-c/step): what is 1e-7 with half of the points is some 1e-14 with all.)
+    """
 
     z: Floats
     weight: Floats
     steps: int
+    finer: "Nodes | None" = None
 
 
-def sinh_nodes(count: int, steps: int, span: float = 5.0, scale: float = 2.4) -> Nodes:
-    """Trapezoid rule in t on z = scale sinh t, |t| <= span; ``count`` is odd, so that z = 0 is a point."""
+def sinh_nodes(count: int, steps: int, span: float = 5.0, scale: float = 2.4, finer: Nodes | None = None) -> Nodes:
+    """Trapezoid rule in t on z = scale sinh t, |t| <= span; ``count`` is 4 i + 1, so that z = 0 is in both halves."""
     t = np.linspace(-span, span, count)
-    return Nodes(scale * np.sinh(t), scale * np.cosh(t) * (2.0 * span / (count - 1)), steps)
+    return Nodes(scale * np.sinh(t), scale * np.cosh(t) * (2.0 * span / (count - 1)), steps, finer)
 
 
-FINE = sinh_nodes(801, steps=60)
+HALVING_TOLERANCE = 1e-7
+FINE = sinh_nodes(401, steps=60, finer=sinh_nodes(1601, steps=60, finer=sinh_nodes(6401, steps=60)))
 COARSE = sinh_nodes(161, steps=2, span=4.0)
 """For differences between models and draws, where 1e-4 of a standard deviation does not show."""
 
@@ -163,7 +170,20 @@ def statistics(smiles: SmileSlices, unit: Floats, nodes: Nodes = FINE) -> tuple[
         values[:, COLUMN[Statistic.TILT_PROBABILITY]] = above - ndtr(-0.5 * sd)
         values[:, COLUMN[Statistic.TILT_MODE]] = (mode + 0.5 * variance) / sd
         values[:, COLUMN[Statistic.ASYMMETRY]] = (quantiles[:, _HIGH] + quantiles[:, _LOW] - 2.0 * q50) / spread
+    if nodes.finer is not None:
+        rough = np.flatnonzero(_halving(k, q, mass, price) > HALVING_TOLERANCE)
+        if len(rough):
+            values[rough], mass[rough], price[rough] = statistics(smiles.take(rough), unit[rough], nodes.finer)
     return values, mass, price
+
+
+def _halving(k: Floats, q: Floats, mass: Floats, price: Floats) -> Floats:
+    """Greatest change of mass or mean, ``[n]``, when every other point is left out."""
+    with np.errstate(all="ignore"):
+        half = np.ascontiguousarray(2.0 * q[:, ::2])
+        mean = np.where(half == 0.0, 0.0, half * np.exp(np.ascontiguousarray(k[:, ::2]))).sum(axis=1)
+        change: Floats = np.maximum(np.abs(half.sum(axis=1) - mass), np.abs(mean - price))
+    return change
 
 
 def moments(k: Floats, q: Floats) -> Floats:
@@ -267,23 +287,26 @@ def _smile(smiles: SmileSlices, unit: Floats, steps: int) -> tuple[Floats, Float
 
 
 def _delta_vols(smiles: SmileSlices, unit: Floats, steps: int) -> Floats:
-    """Total volatility where d1 is the given one, ``[n, 2]``: Newton steps on d1(k), whose slope D gives."""
-    k = unit[:, None] * (0.5 * unit[:, None] - _DELTA_D1)
-    s = np.sqrt(smiles.total_variance(k))
+    """Total volatility where d1 is the given one, ``[n, 2]``: Newton steps on prices, so nothing is inverted.
+
+    With k(s) = s (s/2 - d1), f(s) = C(k) - N(d1) + e^k N(d1 - s) vanishes where the price is Black's at s, and
+    f' = e^k (N(d1 - s) - 1 + D) (s - d1) - n(d1).
+    """
+    s = np.repeat(unit[:, None], 2, axis=1)
+    limit = 0.5 * unit[:, None]
+    normal = np.exp(-0.5 * _DELTA_D1**2) / SQRT_2PI
     active = np.isfinite(s)
-    for _ in range(min(steps, 12)):
+    for _ in range(min(steps, 20)):
         i = np.flatnonzero(active.any(axis=1))
         if not len(i):
             break
-        part = smiles if len(i) == len(k) else smiles.take(i)
-        at, vol = k[i], s[i]
-        d1 = -at / vol + 0.5 * vol
-        d2 = d1 - vol
-        slope = np.exp(at) * (ndtr(d2) - 1.0 + part.distribution(at)) * SQRT_2PI * np.exp(0.5 * d1 * d1)
-        move = (d1 - _DELTA_D1) / (1.0 / vol - (at / (vol * vol) + 0.5) * slope)
-        limit = 0.5 * unit[i, None]
-        new = at + np.clip(np.where(active[i], move, 0.0), -limit, limit)
-        moved = np.abs(new - at) > 1e-10 * unit[i, None]
-        k[i], s[i] = new, np.where(active[i], np.sqrt(part.total_variance(new)), vol)
-        active[i] &= moved
+        part = smiles if len(i) == len(s) else smiles.take(i)
+        at = s[i]
+        k = at * (0.5 * at - _DELTA_D1)
+        growth, second = np.exp(k), ndtr(_DELTA_D1 - at)
+        excess = part.call(k) - ndtr(_DELTA_D1) + growth * second
+        slope = growth * (second - 1.0 + part.distribution(k)) * (at - _DELTA_D1) - normal
+        move = np.clip(-excess / slope, -limit[i], limit[i])
+        s[i] = np.where(active[i], at + move, at)
+        active[i] &= np.abs(move) > 1e-11 * unit[i, None]
     return s

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from hydra_assets.options.average import MODELS, Average, aicc, akaike_weights, average
+from hydra_assets.options.average import MODELS, Average, aicc, akaike_weights, average, tail_weight
 from hydra_assets.options.black76 import Floats
 from hydra_assets.options.implied_vol import solve_normalised
 from hydra_assets.options.slices import Fit, Index, SliceQuotes
@@ -182,6 +182,22 @@ def test_a_slice_of_four_quotes_falls_back_on_the_plainest_fit_and_of_none_on_no
     with pytest.raises(KeyError, match="spline"):
         average({"spline": fit_of(SMILE, 0.0, quotes)}, quotes)
     assert MODELS == ("ssvi", "mixture", "svi")
+
+
+def test_a_wing_that_no_quote_can_reach_is_left_out() -> None:
+    # Mean-one mixture with 1e-3 of a component of eight times the volatility: 1e-3 * 2 N(-2.5) beyond 20 of 0.1.
+    quotes = quotes_of(1, 14, 12)
+    wild = Bumps(constant(1e-3), constant(1.0), constant(0.8), constant(0.1))
+    tame = Bumps(constant(1e-3), constant(1.0), constant(0.2), constant(0.1))
+    assert tail_weight(wild)[0] == pytest.approx(1e-3 * ndtr(-2.5 + 0.4), rel=0.05)
+    assert tail_weight(tame)[0] < 1e-15
+    for smiles, stays in ((wild, False), (tame, True)):
+        fits = {"ssvi": fit_of(SMILE, 0.5, quotes), "mixture": fit_of(smiles, 0.0, quotes)}
+        assert (average(fits, quotes).weights[0, 1] > 0.0) == stays
+    # SSVI is never left out, however heavy its tail.
+    steep = Ssvi(constant(0.9), constant(-0.99), constant(1.05))
+    assert tail_weight(steep)[0] > 1e-5
+    assert average({"ssvi": fit_of(steep, 0.0, quotes)}, quotes).weights[0, 0] == 1.0
 
 
 def batch(n: int, seed: int = 5) -> Average:
