@@ -23,7 +23,6 @@ HUBER_HALF_SPREADS = 1.0
 CUT_HALF_SPREADS = 4.0
 MAD_TO_SD = 1.4826
 BEND_BEYOND = 0.3
-"""Share of the reweighted curvature that a quote past c keeps: zero would be Newton's, which overshoots."""
 MAX_STEP = 1.5
 DAMPING_START = 1e-3
 DAMPING_END = 1e10
@@ -176,30 +175,39 @@ def column_sum(values: Floats) -> Floats:
     return total
 
 
-def weights(residual: Floats, cut: Floats) -> Floats:
-    """Weight of each residual in the reweighted least squares, ``[m, n]``."""
-    size = np.abs(residual)
-    weight: Floats = (size <= cut) * (HUBER_HALF_SPREADS / np.maximum(size, HUBER_HALF_SPREADS))
+def weights(size: Floats, cut: Floats) -> Floats:
+    """Weight in the reweighted least squares of residuals of absolute ``size``, ``[m, n]``."""
+    weight: Floats = HUBER_HALF_SPREADS / np.maximum(size, HUBER_HALF_SPREADS)
+    weight *= size <= cut
     return weight
 
 
 def normal_equations(residual: Floats, jacobian: Floats, cut: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return loss ``[n]``, gradient ``[p, n]`` and the lower triangle of J'WJ, ``[p, p, n]``."""
+    """Return loss ``[n]``, gradient ``[p, n]`` and the lower triangle of J'BJ, ``[p, p, n]``.
+
+    Reweighting would take the weight 1/|r| for the bend B of the loss past c, where its second derivative is zero: too
+    stiff by far for fast steps. Zero would be Newton's, which overshoots. A share of the weight lies between.
+    """
     size = np.abs(residual)
     within = np.minimum(size, HUBER_HALF_SPREADS)
-    loss = column_sum(within * (np.minimum(size, cut) - 0.5 * within))
-    weight = weights(residual, cut)
+    losses = np.minimum(size, cut)
+    losses -= 0.5 * within
+    losses *= within
+    weight = weights(size, cut)
     count = len(jacobian)
     gradient, normal = np.empty((count, residual.shape[1])), np.zeros((count, count, residual.shape[1]))
     pull = weight * residual
-    # Reweighting takes weight for the loss's second derivative, which is zero past c: too stiff by far for fast steps.
-    bend = np.where(size > HUBER_HALF_SPREADS, BEND_BEYOND * weight, weight)
+    bend = (size > HUBER_HALF_SPREADS) * (BEND_BEYOND - 1.0)
+    bend += 1.0
+    bend *= weight
+    product = np.empty_like(residual)
+    weighted = np.empty_like(residual)
     for a in range(count):
-        gradient[a] = column_sum(jacobian[a] * pull)
-        weighted = jacobian[a] * bend
+        gradient[a] = column_sum(np.multiply(jacobian[a], pull, out=product))
+        np.multiply(jacobian[a], bend, out=weighted)
         for b in range(a + 1):
-            normal[a, b] = column_sum(weighted * jacobian[b])
-    return loss, gradient, normal
+            normal[a, b] = column_sum(np.multiply(weighted, jacobian[b], out=product))
+    return column_sum(losses), gradient, normal
 
 
 def solve_damped(normal: Floats, gradient: Floats, damping: Floats) -> Floats:
@@ -298,9 +306,11 @@ class _State:
         lower, upper = limits.lower, limits.upper
         # A parameter at its bound that would leave the box stays, and the others step as if it were a constant.
         held = ((self.raw <= lower) & (self.gradient > 0.0)) | ((self.raw >= upper) & (self.gradient < 0.0))
-        free = ~held
-        normal = self.normal * (free[:, None] & free[None, :])
-        step = free * solve_damped(normal, -self.gradient * free, self.damping)
+        normal, downhill = self.normal, -self.gradient
+        if held.any():
+            free = ~held
+            normal, downhill = normal * (free[:, None] & free[None, :]), downhill * free
+        step = solve_damped(normal, downhill, self.damping)
         step = np.minimum(np.maximum(step, -MAX_STEP), MAX_STEP)
         self.proposal = np.minimum(np.maximum(self.raw + step, lower), upper)
         moved = self.proposal - self.raw

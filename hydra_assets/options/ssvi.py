@@ -229,20 +229,31 @@ def _model(raw: Floats, window: Window) -> tuple[Floats, Floats]:
     exponent = np.where(theta * (1.0 + size) >= 4.0, -1.0, -0.5)
     v = phi * window.k
     u = v + rho
-    root = np.sqrt(u * u + one_minus)
+    root = u * u
+    root += one_minus
+    np.sqrt(root, out=root)
     half = (0.5 * theta) * window.inverse
-    v_half = v * half
-    w = half + rho * v_half + half * root
-    jacobian = np.empty((3, *v.shape))
-    # phi dw/dphi and dw/drho share 1/root.
+    v *= half
+    # Over the half-spread: w = half (1 + root) + rho v, phi dw/dphi = v (rho + u/root), dw/drho = v (1 + 1/root).
     inverse_root = 1.0 / root
-    by_phi = v_half * (rho + u * inverse_root)
-    np.add(w, exponent * by_phi, out=jacobian[0])
-    np.add(
-        one_minus * v_half * (1.0 + inverse_root), (exponent * np.sign(rho) * (1.0 - size)) * by_phi, out=jacobian[1]
-    )
+    root += 1.0
+    root *= half
+    w = root
+    w += rho * v
+    u *= inverse_root
+    u += rho
+    by_phi = np.multiply(u, v, out=u)
+    jacobian = np.empty((3, *v.shape))
+    np.multiply(by_phi, exponent, out=jacobian[0])
+    np.multiply(jacobian[0], np.sign(rho) * (1.0 - size), out=jacobian[1])
+    jacobian[0] += w
+    inverse_root += 1.0
+    inverse_root *= v
+    inverse_root *= one_minus
+    jacobian[1] += inverse_root
     np.multiply(by_phi, 1.0 / (1.0 + np.exp(raw[2])), out=jacobian[2])
-    return w - window.w * window.inverse, jacobian
+    w -= window.w * window.inverse
+    return w, jacobian
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,7 +237,7 @@ def _model(raw: Floats, window: Window) -> tuple[Floats, Floats]:
     target = window.w * window.inverse
     residual = raw[0] * jacobian[0] + raw[1] * jacobian[1] + raw[2] * jacobian[2] - target
     bound = SLOPE_LIMIT * sigma / window.constants[0]
-    raw[:3], held = _linear(jacobian[:3], target, weights(residual, window.cut), bound, raw[:3])
+    raw[:3], held = _linear(jacobian[:3], target, weights(np.abs(residual), window.cut), bound, raw[:3])
     residual = raw[0] * jacobian[0] + raw[1] * jacobian[1] + raw[2] * jacobian[2] - target
     by_y = (raw[1] * jacobian[1] - raw[2] * jacobian[2]) / s
     np.multiply(by_y, -1.0 / sigma, out=jacobian[3])
