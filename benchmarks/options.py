@@ -38,11 +38,17 @@ FIRST = date(2016, 1, 4)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Processor seconds and the rows that came out of one step."""
+    """Processor seconds and the rows that came out of one step, and the process's peak memory after it."""
 
     name: str
     seconds: float
     rows: int
+    peak_gb: float
+
+
+def peak_gb() -> float:
+    """Peak resident memory of this process so far, in units of 2^30 bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 
 
 def ten_years(sessions: int) -> pl.DataFrame:
@@ -103,12 +109,15 @@ def timed(name: str, stages: list[Stage], work: Callable[[], pl.DataFrame]) -> p
     """Run one step on the clock of this process."""
     mark = time.process_time()
     rows = work()
-    stages.append(Stage(name, time.process_time() - mark, rows.height))
+    stages.append(Stage(name, time.process_time() - mark, rows.height, peak_gb()))
     return rows
 
 
 def child(quotes: Path, bootstrap: bool) -> None:
-    """Run the chain of assets over the quotes on one core; the stages and the peak memory go to stdout as JSON."""
+    """Run the chain of assets over the quotes on one core; the stages go to stdout as JSON.
+
+    As in the assets, a step's input is gone when the last step that reads it is done.
+    """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     from hydra_assets.options.clean import QuoteTerms, clean  # noqa: PLC0415  compiled outside the clock, in the child
@@ -117,16 +126,14 @@ def child(quotes: Path, bootstrap: bool) -> None:
     from hydra_assets.options.vol_surface import fit_surface  # noqa: PLC0415
     from hydra_assets.options.vols import implied_vols  # noqa: PLC0415
 
-    rows = pl.read_parquet(quotes)
-    stages: list[Stage] = []
-    judged = timed("clean_quotes", stages, lambda: clean(rows, QuoteTerms(TICK, 1.0)))
+    stages = [Stage("start", 0.0, 0, peak_gb())]
+    judged = timed("clean_quotes", stages, lambda: clean(pl.read_parquet(quotes), QuoteTerms(TICK, 1.0)))
     vols = timed("implied_vols", stages, lambda: implied_vols(judged))
     surface = timed("vol_surface", stages, lambda: fit_surface(judged, vols))
     draws = {} if bootstrap else {"draws": 0}
     timed("implied_density", stages, lambda: densities_of(surface, vols, **draws))
     timed("greeks_flows", stages, lambda: flows_of(judged, surface, MULTIPLIER))
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"stages": [asdict(stage) for stage in stages], "peak_gb": peak_kb / 1024**2}))
+    print(json.dumps([asdict(stage) for stage in stages]))
 
 
 def backfill(sessions: int) -> list[Row]:
@@ -144,17 +151,16 @@ def backfill(sessions: int) -> list[Row]:
             if run.returncode:
                 sys.stderr.write(run.stderr)
                 raise SystemExit("the measured process failed")
-            found = json.loads(run.stdout.splitlines()[-1])
-            stages = [Stage(**stage) for stage in found["stages"]]
+            stages = [Stage(**stage) for stage in json.loads(run.stdout.splitlines()[-1])]
             seconds = scale * sum(stage.seconds for stage in stages)
             how = "with" if bootstrap else "without"
             what = f"{sessions * EXPIRIES * STRIKES:,} quotes, {sessions * EXPIRIES:,} slices, {how} bootstrap"
-            print(f"\nS7, {what}: processor seconds")
+            print(f"\nS7, {what}: processor seconds, rows, peak memory so far")
             for stage in stages:
-                print(f"    {stage.name:18}{stage.seconds:8.2f}{stage.rows:>12,} rows")
+                print(f"    {stage.name:18}{stage.seconds:8.2f}{stage.rows:>12,}{stage.peak_gb:8.2f} GB")
             note = "" if scale == 1.0 else f" (scaled by {scale:.1f})"
             rows.append(Row("S7", what, f"<= {limit:.0f} s", f"{seconds:.1f} s{note}", seconds <= limit))
-            peak = found["peak_gb"]
+            peak = max(stage.peak_gb for stage in stages)
             rows.append(
                 Row("S7", f"    its peak memory, {how}", f"<= {MAX_RSS_GB:.0f} GB", f"{peak:.2f} GB", peak <= 1.0)
             )
