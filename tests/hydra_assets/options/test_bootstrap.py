@@ -9,6 +9,7 @@ from hydra_assets.options.bootstrap import (
     between_models,
     bootstrap,
     strike_rank,
+    tempered_weights,
     uncertainty,
     uniforms,
 )
@@ -123,6 +124,29 @@ def test_models_that_disagree_widen_the_interval_by_their_weighted_variance() ->
     want = 0.3 * (one - values)[:, column] ** 2 + 0.7 * (two - values)[:, column] ** 2
     np.testing.assert_allclose(between[:, column], want, rtol=1e-6)
     np.testing.assert_allclose(disagreement, (two - one)[:, column] / values[:, column], rtol=1e-6)
+
+
+def test_models_that_stand_are_weighed_by_tempered_aicc_and_wild_wings_not_at_all() -> None:
+    truth = smiles(2)
+    quotes = chain(truth, strikes=12)
+    shifted = Ssvi(truth.theta * 1.05, truth.rho, truth.phi / np.sqrt(1.05))
+    nothing = np.zeros(2)
+    sure = Average((truth, shifted, shifted), np.array([[1.0, 0.0, 0.0]] * 2), nothing, nothing, nothing)
+    weights = tempered_weights(sure, quotes)
+    # An exact model has no deviance; one 5 % up, with half-spreads of 5 %, is off by about one half-spread a quote.
+    k = quotes.k
+    off = np.abs((shifted.total_variance(k) - quotes.w) / quotes.half_spread)
+    deviance = (8.0 * np.where(off <= 1.0, 0.5 * off**2, off - 0.5)).sum(axis=1)
+    first, second, third = 6.0 + 24.0 / 8.0, deviance + 8.0 + 40.0 / 7.0, deviance + 10.0 + 60.0 / 6.0
+    want = np.stack([np.ones(2), np.exp((first - second) / 32.0), np.exp((first - third) / 32.0)], axis=1)
+    np.testing.assert_allclose(weights, want / want.sum(axis=1, keepdims=True), rtol=1e-9)
+    values, _, _ = statistics(sure, at_the_money(sure))
+    assert (between_models(sure, values, quotes)[0][:, COLUMN[Statistic.SD]] > 0.0).all()
+    assert not between_models(sure, values)[0].any()
+    wild = Ssvi(np.full(2, 0.9), np.full(2, -0.99), np.full(2, 1.05))
+    missing = Ssvi(np.full(2, np.nan), truth.rho, truth.phi)
+    alone = Average((truth, wild, missing), sure.weights, nothing, nothing, nothing)
+    np.testing.assert_array_equal(tempered_weights(alone, quotes), [[1.0, 0.0, 0.0]] * 2)
 
 
 def test_one_model_alone_disagrees_with_nobody() -> None:
