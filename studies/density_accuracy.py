@@ -250,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         show(summary(own, by))
     covered = coverage(cells, found)
     show(
-        covered.with_columns(100.0 * pl.col("covered").cast(pl.Float64)).pivot(
+        covered.with_columns((100.0 * pl.col("covered").cast(pl.Float64)).alias("covered")).pivot(
             "truth", index="statistic", values="covered", aggregate_function="mean"
         )
     )
