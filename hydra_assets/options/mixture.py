@@ -32,6 +32,8 @@ MIN_QUOTES = 6
 ROUGH_ITERATIONS = 6
 MIN_WIDTH = 0.2
 MIN_WIDTH_SPACINGS = 0.5
+LEAST_VEGA = 1e-10
+"""Of F, to total volatility; a quote with less has no price that a difference of calls could tell from zero."""
 MAX_WIDTH = 4.0
 MAX_DISTANCE = 5.0
 MAX_LOGIT = 4.0
@@ -145,8 +147,9 @@ def _in_prices(data: Observations) -> Observations:
     with np.errstate(all="ignore"):
         call = np.maximum(-np.expm1(data.k), 0.0) + forth * normalised_call(x, root)
         # d price / d w = vega / (2 sqrt w)
-        inverse = data.inverse * 2.0 * root / (forth * normalised_vega(x, root))
-    usable = data.used & np.isfinite(inverse)
+        vega = forth * normalised_vega(x, root)
+        inverse = data.inverse * 2.0 * root / vega
+    usable = data.used & (vega > LEAST_VEGA)
     return replace(
         data,
         w=np.where(usable, call, 0.0),

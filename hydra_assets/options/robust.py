@@ -22,6 +22,11 @@ from hydra_assets.options.slices import CHUNK_SLICES, Bools, SliceQuotes, row_su
 HUBER_HALF_SPREADS = 1.0
 CUT_HALF_SPREADS = 4.0
 MAD_TO_SD = 1.4826
+MAX_LOG_MONEYNESS = 20.0
+LEAST_VARIANCE, MAX_VARIANCE = 1e-12, 400.0
+"""Total variance of a quote: beyond, its price is a bound to the last digit."""
+SHARPEST = 1e-10
+"""Least half-spread, as a share of total variance."""
 BEND_BEYOND = 0.3
 MAX_STEP = 1.5
 DAMPING_START = 1e-3
@@ -86,10 +91,11 @@ class Limits:
 
 
 def observations(quotes: SliceQuotes) -> Observations:
-    """Drop what is not a number or not positive from ``used``, and fill the gaps with zeros."""
+    """Drop from ``used`` what is no quote of an option (not a number, or off by orders); fill the gaps with zeros."""
     with np.errstate(invalid="ignore"):
-        sound = np.isfinite(quotes.k) & np.isfinite(quotes.w) & np.isfinite(quotes.half_spread)
-        used = quotes.used & sound & (quotes.w > 0.0) & (quotes.half_spread > 0.0)
+        used = quotes.used & (np.abs(quotes.k) <= MAX_LOG_MONEYNESS)
+        used &= (quotes.w >= LEAST_VARIANCE) & (quotes.w <= MAX_VARIANCE)
+        used &= (quotes.half_spread >= SHARPEST * quotes.w) & (quotes.half_spread <= MAX_VARIANCE)
     k, w = np.where(used, quotes.k, 0.0), np.where(used, quotes.w, 0.0)
     inverse = np.where(used, 1.0 / np.where(used, quotes.half_spread, 1.0), 0.0)
     count = row_sum(used.astype(np.float64))

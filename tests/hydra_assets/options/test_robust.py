@@ -88,13 +88,13 @@ def test_more_slices_than_the_window_and_several_starts_of_one_slice() -> None:
 
 
 def test_unsound_quotes_count_for_nothing() -> None:
-    k = np.array([[0.0, np.nan, 0.0, 0.0, 0.0]])
-    w = np.array([[1.0, 1.0, -1.0, np.inf, 1.0]])
-    half_spread = np.array([[1.0, 1.0, 1.0, 1.0, 0.0]])
+    k = np.array([[0.0, np.nan, 0.0, 0.0, 0.0, 1e300, 0.0, 0.0]])
+    w = np.array([[1.0, 1.0, -1.0, np.inf, 1.0, 1.0, 1e-300, 1.0]])
+    half_spread = np.array([[1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, np.inf]])
     data = observations(SliceQuotes(k, w, half_spread, np.ones_like(k, dtype=bool)))
-    assert data.used.tolist() == [[True, False, False, False, False]]
+    assert data.used.tolist() == [[True] + [False] * 7]
     assert data.count.tolist() == [1.0]
-    assert data.inverse.tolist() == [[1.0, 0.0, 0.0, 0.0, 0.0]]
+    assert data.inverse.tolist() == [[1.0] + [0.0] * 7]
 
 
 def test_sums_do_not_depend_on_neighbours_or_padding() -> None:
