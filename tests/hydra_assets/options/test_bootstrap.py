@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hydra_assets.options.average import Average
+from hydra_assets.options import mixture, svi
+from hydra_assets.options.average import Average, average
 from hydra_assets.options.black76 import Floats
 from hydra_assets.options.bootstrap import (
     NORMAL_90,
@@ -53,9 +54,9 @@ def both(truth: Ssvi, weight: float = 0.5) -> Average:
 def run(n: int = 6, padding: int = 0, rows: slice = slice(None)) -> Uncertainty:
     truth = smiles(n).take(rows)
     quotes = chain(truth, padding=padding)
-    average = both(truth)
-    values, _, _ = statistics(average, at_the_money(average))
-    return uncertainty(average, values, quotes, fit_slices(quotes).slices, 7, ids(n)[rows])
+    mixed = both(truth)
+    values, _, _ = statistics(mixed, at_the_money(mixed))
+    return uncertainty(mixed, values, quotes, fit_slices(quotes).slices, 7, ids(n)[rows])
 
 
 def test_splitmix_is_splitmix() -> None:
@@ -116,10 +117,10 @@ def test_wider_quotes_leave_more_open_and_no_spread_nothing() -> None:
 
 def test_models_that_disagree_widen_the_interval_by_their_weighted_variance() -> None:
     truth = smiles(3)
-    average = both(truth, 0.3)
-    values, _, _ = statistics(average, at_the_money(average))
-    between, disagreement = between_models(average, values)
-    one, two = (statistics(m, np.sqrt(m.theta))[0] for m in (average.models[0], average.models[1]))  # type: ignore[attr-defined]
+    mixed = both(truth, 0.3)
+    values, _, _ = statistics(mixed, at_the_money(mixed))
+    between, disagreement = between_models(mixed, values)
+    one, two = (statistics(m, np.sqrt(m.theta))[0] for m in (mixed.models[0], mixed.models[1]))  # type: ignore[attr-defined]
     column = COLUMN[Statistic.SD]
     want = 0.3 * (one - values)[:, column] ** 2 + 0.7 * (two - values)[:, column] ** 2
     np.testing.assert_allclose(between[:, column], want, rtol=1e-6)
@@ -150,9 +151,9 @@ def test_models_that_stand_are_weighed_by_tempered_aicc_and_wild_wings_not_at_al
 
 
 def test_one_model_alone_disagrees_with_nobody() -> None:
-    average = both(smiles(2), 1.0)
-    values, _, _ = statistics(average, at_the_money(average))
-    between, disagreement = between_models(average, values)
+    mixed = both(smiles(2), 1.0)
+    values, _, _ = statistics(mixed, at_the_money(mixed))
+    between, disagreement = between_models(mixed, values)
     assert not between.any()
     assert not disagreement.any()
 
@@ -207,10 +208,11 @@ def test_the_outermost_strikes_move_sd_less_than_its_interval() -> None:
     column = COLUMN[Statistic.SD]
 
     def sd_of(quotes: SliceQuotes) -> tuple[Floats, Floats]:
-        found = fit_slices(quotes).slices
-        values, _, _ = statistics(found, np.sqrt(found.theta))
-        se: Floats = np.sqrt(bootstrap(quotes, found, 7, ids(30))[0][:, column])
-        return values[:, column], se
+        base = fit_slices(quotes)
+        mixed = average({"ssvi": base, "mixture": mixture.fit(quotes), "svi": svi.fit(quotes)}, quotes)
+        values, _, _ = statistics(mixed, at_the_money(mixed))
+        return values[:, column], uncertainty(mixed, values, quotes, base.slices, 7, ids(30)).se[:, column]
 
-    (sd, _), (less, se) = sd_of(noisy), sd_of(cut)
-    assert (np.abs(sd - less) < NORMAL_90 * se).all()
+    for whole, inner_only in ((noisy, cut), (full, SliceQuotes(full.k, full.w, full.half_spread, inner))):
+        (sd, _), (less, se) = sd_of(whole), sd_of(inner_only)
+        assert (np.abs(sd - less) < NORMAL_90 * se).all()
