@@ -237,3 +237,29 @@ def test_prices_fall_and_are_convex_in_strike(rho: float, share: float, weight: 
     assert (np.diff(slope) >= -1e-12).all()
     assert (both.density(k) >= 0.0).all()
     assert (np.diff(both.distribution(k)[0]) >= 0.0).all()
+
+
+def test_weights_and_quality_do_not_depend_on_batch_or_padding() -> None:
+    rng = np.random.default_rng(8)
+    n, m = 21, 13
+    quotes = quotes_of(n, m, 11)
+    models = batch(n).models
+    residual = {name: np.where(quotes.used, rng.normal(0.0, 0.5, (n, m)), 0.0) for name in ("ssvi", "mixture")}
+
+    def averaged(rows: slice, padding: int) -> Average:
+        def wide(values: Floats) -> Floats:
+            return np.pad(values[rows], ((0, 0), (0, padding)))
+
+        part = SliceQuotes(*(wide(values) for values in (quotes.k, quotes.w, quotes.half_spread, quotes.used)))
+        fits = {
+            name: Fit(model.take(rows), wide(residual[name]), np.ones(len(part), dtype=bool))
+            for name, model in zip(residual, models, strict=False)
+        }
+        return average(fits, part)
+
+    whole = averaged(slice(None), 0)
+    assert ((whole.weights > 0.0).sum(axis=1) == 2).any()
+    for i in (0, 9, 20):
+        for other, at in ((averaged(slice(i, i + 1), 0), 0), (averaged(slice(None), 6), i)):
+            for name in ("weights", "rmse", "largest_residual", "down_weighted"):
+                np.testing.assert_array_equal(getattr(whole, name)[i], getattr(other, name)[at], err_msg=name)
