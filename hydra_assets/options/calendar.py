@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydra_assets.options.black76 import Floats
-from hydra_assets.options.robust import Limits, Observations, Window, fit_robustly, observations
+from hydra_assets.options.observations import Observations, observations
+from hydra_assets.options.robust import Limits, Window, fit_robustly
 from hydra_assets.options.slices import Bools, Fit, SliceQuotes, SmileSlices
 from hydra_assets.options.ssvi import MAX_ITERATIONS, Ssvi, fit_slices
 

@@ -24,7 +24,8 @@ from scipy.special import ndtr
 
 from hydra_assets.options.black76 import SQRT_2PI, Floats, normalised_call, normalised_vega
 from hydra_assets.options.implied_vol import solve_normalised
-from hydra_assets.options.robust import Limits, Observations, Window, fit_robustly, minimise, observations
+from hydra_assets.options.observations import Observations, observations
+from hydra_assets.options.robust import Limits, Window, fit_robustly, minimise
 from hydra_assets.options.slices import Fit, Index, SliceQuotes, row_sum
 
 MAX_ITERATIONS = 40

@@ -21,14 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydra_assets.options.black76 import Floats
+from hydra_assets.options.observations import Observations, observations
 from hydra_assets.options.robust import (
     HUBER_HALF_SPREADS,
     Limits,
-    Observations,
     Window,
     column_sum,
     fit_robustly,
-    observations,
 )
 from hydra_assets.options.slices import CHUNK_SLICES, Bools, Fit, Index, SliceQuotes, VarianceSmile, row_sum
 

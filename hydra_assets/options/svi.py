@@ -24,14 +24,13 @@ import numpy as np
 
 from hydra_assets.options import ssvi
 from hydra_assets.options.black76 import Floats
+from hydra_assets.options.observations import Observations, observations
 from hydra_assets.options.robust import (
     Limits,
-    Observations,
     Window,
     column_sum,
     fit_robustly,
     minimise,
-    observations,
     weights,
 )
 from hydra_assets.options.slices import CHUNK_SLICES, Bools, Fit, Index, SliceQuotes, VarianceSmile

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from hydra_assets.options.black76 import price
 from hydra_assets.options.mixture import LognormalMixture, _in_prices, _model, fit
-from hydra_assets.options.robust import Window, observations
+from hydra_assets.options.observations import observations
+from hydra_assets.options.robust import Window
 from hydra_assets.options.slices import SliceQuotes
 
 NAMES = LognormalMixture.__slots__

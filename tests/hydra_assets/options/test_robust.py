@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
+from hydra_assets.options.observations import Observations, observations
 from hydra_assets.options.robust import (
     Limits,
-    Observations,
     Window,
     column_sum,
     cut_of,
     fit_robustly,
     minimise,
     normal_equations,
-    observations,
     solve_damped,
 )
 from hydra_assets.options.slices import CHUNK_SLICES, SliceQuotes
