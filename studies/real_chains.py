@@ -43,6 +43,7 @@ SPANS = {
 }
 CRYPTO = ("BTC", "ETH")
 MAX_IV_DIFFERENCE_VOL_POINTS = 0.25
+SHOWN = ("forward", "parity_forward", "quotes_seen", "quotes_used", "slice_reason", "atm_vol", "grade", "grade_reasons")
 
 
 def load(home: Path, data: Path) -> None:
@@ -87,24 +88,11 @@ def compare(lake: Lake) -> list[Line]:
     for market in SPANS:
         print(f"\n{market}: what became of its quotes, and the grades of its expiries")
         show(quotes[market].group_by("quote_reason").agg(pl.len().alias("quotes")).sort("quotes", descending=True))
-        shown = (
-            "session",
-            "expiry",
-            "forward",
-            "parity_forward",
-            "quotes_seen",
-            "quotes_used",
-            "slice_reason",
-            "grade",
-        )
-        if surface[market].height <= 3:
-            show(surface[market].select(shown))
-        show(
-            surface[market]
-            .group_by("slice_reason", "grade")
-            .agg(pl.len().alias("slices"))
-            .sort("slice_reason", "grade")
-        )
+        grades = density[market].select("session", "expiry", "grade", "grade_reasons")
+        graded = surface[market].join(grades, on=["session", "expiry"], how="left")
+        if graded.height <= 3:
+            show(graded.select(SHOWN))
+        show(graded.group_by("slice_reason", "grade").agg(pl.len().alias("slices")).sort("slice_reason", "grade"))
     lines = milk_lines(quotes["DC"], surface["DC"])
     for market in CRYPTO:
         terms = load_markets()[market].options

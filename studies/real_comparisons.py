@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hydra_assets.columns import OPTION_QUOTES
 from hydra_assets.markets.model import OptionTerms
 from hydra_assets.options.clean import QuoteReason, QuoteTerms, clean
+from hydra_assets.options.vol_surface import SliceReason
 from hydra_assets.options.vols import implied_vols
 from studies.targets import Line
 
@@ -119,7 +120,7 @@ def violations(market: str, surface: pl.DataFrame, density: pl.DataFrame) -> lis
     calendar = surface.filter(pl.col("calendar_min_dw") < -1e-9).height
     off = density.filter((pl.col("mass_residual").abs() > 1e-6) | (pl.col("martingale_residual").abs() > 1e-6)).height
     return [
-        Line("arb", f"{market}: butterfly arbitrage in {density.height} densities", butterflies, 0.0, 0.0),
+        Line("arb", f"{market}: butterfly arbitrage in {density['density'].count()} densities", butterflies, 0.0, 0.0),
         Line("arb", f"{market}: calendar arbitrage in {surface.height} slices", calendar, 0.0, 0.0),
         Line("arb", f"{market}: densities with a residual above 1e-6", off, 0.0, 0.0),
     ]
@@ -147,9 +148,21 @@ def settlement_lines(quotes: pl.DataFrame, surface: pl.DataFrame, density: pl.Da
     """The Henry Hub board: settlements only, so every used quote and every slice carries the synthetic-spread flag."""
     used = quotes.filter(pl.col("quote_reason") == QuoteReason.USED)
     unflagged = used.filter(~pl.col("synthetic_spread")).height
+    known = surface.filter(pl.col("forward").is_not_null())
+    unfitted = known.filter(pl.col("slice_reason") != SliceReason.OK).height
     slices = surface.filter((pl.col("quotes_used") > 0) & ~pl.col("synthetic_spread").fill_null(value=False)).height
     return [
         Line("NG", f"Henry Hub: used quotes without the flag, of {used.height}", unflagged, 0.0, 0.0),
         Line("NG", "Henry Hub: slices of them without the flag", slices, 0.0, 0.0),
-        Line("NG", f"Henry Hub: densities, of {surface.height} expiries", density.height, 40.0, float("inf")),
+        Line(
+            "NG",
+            f"Henry Hub: expiries without a reason, of {surface.height}",
+            surface["slice_reason"].null_count(),
+            0,
+            0,
+        ),
+        Line(
+            "NG", f"Henry Hub: without parameters, of {known.height} expiries that have a forward", unfitted, 0.0, 0.0
+        ),
+        Line("NG", "Henry Hub: expiries with a density", density["density"].count(), 1.0, float("inf")),
     ]

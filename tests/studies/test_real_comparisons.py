@@ -97,7 +97,12 @@ def test_violations_are_counted() -> None:
         {"weight_svi": [0.5, 0.0, 0.5], "svi_min_g": [-0.1, -0.1, 0.2], "calendar_min_dw": [None, -1e-3, 0.1]}
     )
     density = pl.DataFrame(
-        {"min_density": [0.0, -0.2], "mass_residual": [0.0, 1e-3], "martingale_residual": [0.0, 0.0]}
+        {
+            "density": [[1.0], [1.0]],
+            "min_density": [0.0, -0.2],
+            "mass_residual": [0.0, 1e-3],
+            "martingale_residual": [0.0, 0.0],
+        }
     )
     assert [line.measured for line in violations("NG", surface, density)] == [2, 1, 1]
 
