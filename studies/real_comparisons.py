@@ -101,7 +101,7 @@ def at_the_money_jumps(market: str, surface: pl.DataFrame, quotes: pl.DataFrame)
         "largest": float(own.max() / vendor.max()),
     }
     return [
-        Line("jump", f"{market}: ATM vol moves over the exchange's own, {name}", ratio, 0.0, 1.05)
+        Line("jump", f"{market}: ATM vol moves over the exchange's, 5 % allowed, {name}", ratio, 0.0, 1.05)
         for name, ratio in ratios.items()
     ]
 
