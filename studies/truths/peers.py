@@ -5,18 +5,17 @@ All see the quotes that the pipeline's own rules left standing, and answer with 
 
 import warnings
 from collections.abc import Iterable
-from importlib import import_module
 
 import numpy as np
 from scipy.interpolate import make_smoothing_spline
 
+from benchmarks.table import peer
 from hydra_assets.options.black76 import SQRT_2PI, normalised_call
 from hydra_assets.options.slices import SliceQuotes
 from studies.truths import FORWARD, YEARS, Floats
 from studies.truths.chains import SESSION
 
 MIN_SPLINE_QUOTES = 5
-INSTALL_OIPD = "oipd is not installed: `uv run --with oipd python -m studies.density_accuracy` has it for one run"
 
 
 def flat_at_the_money(quotes: SliceQuotes, x: Floats) -> Floats:
@@ -76,12 +75,7 @@ def oipd_density(strike: Floats, bid: Floats, ask: Floats, x: Floats) -> Floats:
     SystemExit
         The package is not there.
     """
-    try:
-        import pandas as pd  # noqa: PLC0415  the peer's own frame
-
-        peer = import_module("oipd")
-    except ImportError as error:
-        raise SystemExit(INSTALL_OIPD) from error
+    oipd, pd = peer("oipd"), peer("pandas")
     inner = np.abs(strike - FORWARD)
     legs = []
     for right, outer in (("C", strike >= FORWARD), ("P", strike < FORWARD)):
@@ -99,11 +93,11 @@ def oipd_density(strike: Floats, bid: Floats, ask: Floats, x: Floats) -> Floats:
         )
     start = pd.Timestamp(SESSION)
     chain = pd.concat(legs, ignore_index=True).assign(expiry=start + pd.Timedelta(days=365 * YEARS))
-    market = peer.MarketInputs(valuation_date=start, underlying_price=FORWARD, risk_free_rate=0.0)
+    market = oipd.MarketInputs(valuation_date=start, underlying_price=FORWARD, risk_free_rate=0.0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            curve = peer.VolCurve().fit(chain, market).implied_distribution()
+            curve = oipd.VolCurve().fit(chain, market).implied_distribution()
     except Exception:  # whatever a peer raises, it has no answer
         return np.full(len(x), np.nan)
     price = FORWARD * np.exp(x)
