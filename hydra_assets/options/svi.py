@@ -46,11 +46,17 @@ STARTS = ((-0.8, 0.4), (0.0, 1.2), (0.8, 0.4))
 """(m, sigma) in units of the slice's scale, beside that of the SSVI fit."""
 MIN_WIDTH_SPACINGS = 0.25
 """Least sigma, in mean distances of strikes: a kink between two strikes is a spike of density that no quote saw."""
+MAX_OUTSIDE = 0.5
+"""How far m may lie outside the strikes, in units of the slice's scale: a bend far outside, that no quote saw, is where
+wings go wrong."""
 _CLEAR_OF_ZERO = 0.05
-_COARSE = np.linspace(-8.0, 8.0, 97)
-_FINE = np.linspace(-8.0, 8.0, 2001)
+RANGE = 20.0
+"""Standard deviations either side that are searched for arbitrage: as far as densities are integrated."""
+_COARSE = np.concatenate([np.linspace(-8.0, 8.0, 97), np.linspace(8.25, RANGE, 48), np.linspace(-RANGE, -8.25, 48)])
+_FINE = np.concatenate([np.linspace(-8.0, 8.0, 2001), np.linspace(8.05, RANGE, 240), np.linspace(-RANGE, -8.05, 240)])
 _BENDS = np.sinh(np.linspace(-4.5, 4.5, 64))
 _ZOOM = np.linspace(-1.0, 1.0, 9)
+_ZOOM_WIDTH = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +123,26 @@ def jump_wings(slices: Svi, years: Floats) -> JumpWings:
 
 
 def min_g(slices: Svi) -> tuple[Floats, Floats]:
-    """Return the least Durrleman g within eight standard deviations, and where, ``[n]``.
+    """Return the least Durrleman g within twenty standard deviations, and where, ``[n]``.
 
     A grid over the range and another that is dense where the smile bends, then zooms into the lowest point; slices that
-    come near zero also get 2,001 points.
+    come near zero also get 2,001 points within eight standard deviations, and 480 beyond.
     """
     least, where = np.full(len(slices), np.nan), np.full(len(slices), np.nan)
     for first in range(0, len(slices), CHUNK_SLICES):
         rows = slice(first, first + CHUNK_SLICES)
         part = slices.take(rows)
         unit = np.sqrt(part.total_variance(np.zeros((len(part), 1))))
-        bends = np.clip(part.m[:, None] + part.sigma[:, None] * _BENDS, -8.0 * unit, 8.0 * unit)
+        bends = np.clip(part.m[:, None] + part.sigma[:, None] * _BENDS, -RANGE * unit, RANGE * unit)
         low, at = _least(part, np.concatenate([_COARSE * unit, bends], axis=1))
         near = np.flatnonzero(low < _CLEAR_OF_ZERO)
         if len(near):
             fine, fine_at = _least(part.take(near), _FINE * unit[near])
             at[near] = np.where(fine < low[near], fine_at, at[near])
             low[near] = np.minimum(fine, low[near])
-        width = (_COARSE[1] - _COARSE[0]) * unit
+        width = _ZOOM_WIDTH * unit
         for _ in range(6):
-            grid = np.clip(at[:, None] + width * _ZOOM, -8.0 * unit, 8.0 * unit)
+            grid = np.clip(at[:, None] + width * _ZOOM, -RANGE * unit, RANGE * unit)
             zoomed, zoomed_at = _least(part, grid)
             at = np.where(zoomed < low, zoomed_at, at)
             low = np.minimum(zoomed, low)
@@ -182,14 +188,15 @@ def _limits(data: Observations) -> Limits:
     """Box of (a, u, v, m, ln sigma), ``[5, n]``, in units of the slice's scale; (a, u, v) are bounded by the model."""
     low, high = (np.where(data.used, data.k, fill) for fill in (np.inf, -np.inf))
     n = len(data.k)
-    span = np.zeros(n)
+    first, last = np.zeros(n), np.zeros(n)
     if data.k.shape[1]:
-        span = np.maximum(high.max(axis=1) - low.min(axis=1), 0.0)
-    width = np.maximum(MIN_WIDTH_SPACINGS * span / np.maximum(data.count - 1.0, 1.0), 0.02)
+        some = data.count > 0
+        first, last = np.where(some, low.min(axis=1), 0.0), np.where(some, high.max(axis=1), 0.0)
+    width = np.maximum(MIN_WIDTH_SPACINGS * (last - first) / np.maximum(data.count - 1.0, 1.0), 0.02)
     wide = np.full((3, n), 1e6)
     return Limits(
-        np.concatenate([-wide, np.full((1, n), -8.0), np.log(width)[None]]),
-        np.concatenate([wide, np.full((1, n), 8.0), np.full((1, n), np.log(20.0))]),
+        np.concatenate([-wide, (first - MAX_OUTSIDE)[None], np.log(width)[None]]),
+        np.concatenate([wide, (last + MAX_OUTSIDE)[None], np.full((1, n), np.log(20.0))]),
     )
 
 

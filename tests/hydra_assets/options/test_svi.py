@@ -163,6 +163,22 @@ def test_no_published_slice_has_a_butterfly_arbitrage_or_too_steep_a_wing(seed: 
     slices = found.slices.take(found.fitted)
     assert (slices.b * (1.0 + np.abs(slices.rho)) <= 2.0 * (1 + 1e-12)).all()
     unit = np.sqrt(slices.total_variance(np.zeros((len(slices), 1))))
-    grid = np.linspace(-8, 8, 2001) * unit
+    grid = np.concatenate([np.linspace(-8, 8, 2001), np.linspace(-20, 20, 481)]) * unit
     assert (slices.total_variance(grid) > 0.0).all()
     assert (slices.durrleman(grid) >= -1e-6).all()
+
+
+def test_wings_beyond_the_strikes_stay_sound() -> None:
+    # Twelve wide quotes within 1.6 deviations leave the wings to the model: a bend far outside them would have negative
+    # density and a tenth of the mass out there.
+    truth = random_slices(200, 8)
+    clean = quoted(truth, 12, 1.6, 0.10)
+    noise = np.random.default_rng(8).uniform(-1.0, 1.0, clean.w.shape)
+    found = fit(SliceQuotes(clean.k, clean.w + clean.half_spread * noise, clean.half_spread, clean.used))
+    assert found.fitted.sum() > 100
+    slices = found.slices.take(found.fitted)
+    unit = np.sqrt(slices.total_variance(np.zeros((len(slices), 1))))
+    grid = np.linspace(-20.0, 20.0, 801) * unit
+    assert (slices.durrleman(grid) >= -1e-6).all()
+    assert (slices.density(grid) * unit).sum(axis=1) * 0.05 == pytest.approx(np.ones(len(slices)), abs=0.02)
+    assert (np.abs(slices.m) <= 2.5 * unit[:, 0]).all()
