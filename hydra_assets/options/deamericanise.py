@@ -39,15 +39,15 @@ from hydra_assets.options.premium_table import (
     rate_place,
 )
 
-CHUNK_QUOTES: Final = 4096
-"""Quotes per pass: the temporaries stay in the processor's cache."""
+CHUNK_QUOTES: Final = 16384
+"""Quotes per pass: many share the last steps of the few, and the temporaries still stay near the processor."""
 MIN_EXCESS: Final = 0.03
 """Deviations above the exercise boundary from which the table is used: nearer, the price hardly tells volatilities
 apart, and the table's last digits matter."""
 MIN_EXCESS_AT_NO_RATE: Final = 3.0
 """The same below the table's rates, whose lowest is then used: the premium is a millionth of the price at most."""
 MAX_STEPS: Final = 12
-SETTLED: Final = 1e-7
+SETTLED: Final = 1e-6
 """What the next secant step would move, relative to the total volatility; about the product of the last two."""
 MAX_BRACKET_STEPS: Final = 80
 EXACT_TOLERANCE: Final = 1e-12
@@ -186,7 +186,8 @@ def _by_table(log_forward: Floats, price: Floats, exercise: Floats, rate_time: F
     table, place = premium_table(), rate_place(rate_time)
     least = np.where(rate_time < RATE_TIME_RANGE[0], MIN_EXCESS_AT_NO_RATE, MIN_EXCESS)
     s[active] = solve_normalised(x[active], target[active] - exercise[active])
-    upper, lower = s.copy(), np.zeros(len(x))
+    # Where no premium is left, the start is the answer, and rounding may put it on either side.
+    upper, lower = s * (1.0 + 1e-9), np.zeros(len(x))
     before_s, before_q, before_step = (np.full(len(x), np.nan) for _ in range(3))
     sure[:] = False
     for count in range(MAX_STEPS):
@@ -208,7 +209,12 @@ def _by_table(log_forward: Floats, price: Floats, exercise: Floats, rate_time: F
         inside = (proposal > lower[i]) & (proposal <= upper[i])
         solved = gap == 0.0
         s[i] = np.where(solved, at, np.where(inside, proposal, 0.5 * (lower[i] + upper[i])))
-        small = np.abs(step * before_step[i]) <= SETTLED * at * at * np.minimum(excess, 1.0)
+        if count:
+            small = np.abs(step * before_step[i]) <= SETTLED * at * at * np.minimum(excess, 1.0)
+        else:
+            # Out of the money q moves like s or s^2, and the price bends like x^2/s^2: what this step has missed.
+            small = np.abs(step) * (q + np.abs(step / at)) * (2.0 + (xi / at) ** 2) <= SETTLED * at
+            small &= exercise[i] == 0.0
         done = solved | (inside & small)
         held = (excess >= least[i]) & (excess <= EXCESS_RANGE[1])
         held &= (at >= TOTAL_VOL_RANGE[0]) & (at <= TOTAL_VOL_RANGE[1])
