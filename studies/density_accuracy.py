@@ -113,10 +113,11 @@ def butterfly_violations(found: Estimates) -> dict[str, int]:
     return count
 
 
-def calendar_violations(truths: Sequence[str]) -> tuple[int, int]:
-    """Pairs of neighbouring expiries of one future whose published total variance falls, and of how many.
+def calendar_violations(truths: Sequence[str]) -> tuple[int, int, int]:
+    """Pairs of neighbouring expiries of one future whose published total variance falls, of how many, and withdrawals.
 
     Each chain of the design has two later expiries: its truth with 0.06 and 0.09 of independent log standard deviation.
+    Withdrawn are slices of fewer than eight quotes, if they do not go with their neighbours.
     """
     first = design(tuple(truths), draws=1)
     expiries = [[replace(cell, truth=f"{cell.truth}{later}") for cell in first] for later in ("", "+0.06", "+0.09")]
@@ -131,7 +132,7 @@ def calendar_violations(truths: Sequence[str]) -> tuple[int, int]:
             gain = after.total_variance(k) - before.total_variance(k)
         falls += int((gain < CALENDAR_FLOOR).any(axis=1).sum())
         total += int(np.isfinite(gain).any(axis=1).sum())
-    return falls, total
+    return falls, total, int((~smiles.standing).sum())
 
 
 def coverage(cells: Sequence[Cell], found: Estimates) -> pl.DataFrame:
@@ -177,7 +178,7 @@ def summary(scores: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
 
 
 def targets(
-    scores: pl.DataFrame, covered: pl.DataFrame, butterflies: dict[str, int], calendar: tuple[int, int]
+    scores: pl.DataFrame, covered: pl.DataFrame, butterflies: dict[str, int], calendar: tuple[int, int, int]
 ) -> list[Line]:
     """Targets A5 to A9."""
     own = summary(scores.filter(pl.col("estimator") == AVERAGE), ["estimator"]).row(0, named=True)
@@ -200,8 +201,9 @@ def targets(
     median = dict(halves.select("stale", "L1 median").iter_rows())
     lines.append(Line("A7", "L1 median, 12 % of quotes stale over clean", median[True] / median[False], 0.0, 1.8))
     lines += [Line("A8", f"slices with a butterfly arbitrage, {name}", n, 0.0, 0.0) for name, n in butterflies.items()]
-    falls, pairs = calendar
-    lines.append(Line("A8", f"pairs of expiries with a calendar arbitrage, of {pairs}", falls, 0.0, 0.0))
+    falls, pairs, withdrawn = calendar
+    what = f"pairs of expiries with a calendar arbitrage, of {pairs}; {withdrawn} withdrawn"
+    lines.append(Line("A8", what, falls, 0.0, 0.0))
     for (statistic,), part in covered.group_by(["statistic"], maintain_order=True):
         lines.append(Line("A9", f"coverage of {statistic}, %", 100.0 * _mean(part), 88.0, 97.0))
         worst = min((100.0 * _mean(group), str(name)) for (name,), group in part.group_by(["truth"]))

@@ -52,7 +52,7 @@ def test_a_part_of_the_study_end_to_end() -> None:
     assert covered.filter(pl.col("statistic") == "sd").height == len(CELLS)
     butterflies = butterfly_violations(found)
     assert butterflies[AVERAGE] == 0
-    lines = targets(scores, covered, butterflies, (0, 1))
+    lines = targets(scores, covered, butterflies, (0, 1, 0))
     assert {line.target for line in lines} == {"A5", "A7", "A8", "A9"}
     assert all(np.isfinite(line.measured) for line in lines)
 
