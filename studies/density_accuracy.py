@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import gcd
 
 import numpy as np
 import polars as pl
@@ -27,7 +28,19 @@ from hydra_assets.options.ssvi import Ssvi
 from hydra_assets.options.vols import implied_vols
 from studies.targets import Line, print_targets, show
 from studies.truths import BUILDERS, FORWARD, YEARS, Floats
-from studies.truths.chains import DRAWS, EXPIRY, SEED, SESSION, TICK, Cell, bids_and_asks, design, option_quotes
+from studies.truths.chains import (
+    DRAWS,
+    EXPIRY,
+    HALF_SPREADS,
+    SEED,
+    SESSION,
+    STRIKES,
+    TICK,
+    Cell,
+    bids_and_asks,
+    design,
+    option_quotes,
+)
 from studies.truths.peers import flat_at_the_money, oipd_density, smoothing_spline
 from studies.truths.scores import Yardstick, true_statistics
 
@@ -96,6 +109,14 @@ def oipd_scores(cells: Sequence[Cell]) -> pl.DataFrame:
         there = np.isfinite(bid)
         density[i] = oipd_density(strike[there], bid[there], ask[there], yardstick.x[i])
     return yardstick.score(OIPD, density)
+
+
+def spread_out(cells: Sequence[Cell], wanted: int) -> list[Cell]:
+    """At most as many cells, in even steps that have no factor in common with the design's, so that all levels come."""
+    step = -(-len(cells) // wanted)
+    while gcd(step, len(HALF_SPREADS) * len(STRIKES) * DRAWS * 2) > 1:
+        step += 1
+    return list(cells[::step])
 
 
 def butterfly_violations(found: Estimates) -> dict[str, int]:
@@ -230,9 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"fits, intervals and scores in {time.perf_counter() - start:.0f} s")
     wanted = 0 if options.quick else options.oipd
     if wanted:
-        # Every n-th chain, and n prime to the design's periods, so that all its levels come up.
-        step = max(len(cells) // wanted, 1)
-        scores = pl.concat([scores, oipd_scores(cells[:: step + (step % 2 == 0)][:wanted])])
+        scores = pl.concat([scores, oipd_scores(spread_out(cells, wanted))])
     show(summary(scores, ["estimator"]))
     own = scores.filter(pl.col("estimator") == AVERAGE)
     for by in (["truth"], ["strikes"], ["half_spread"], ["stale"]):

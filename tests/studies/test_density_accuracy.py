@@ -5,10 +5,19 @@ import polars as pl
 import pytest
 
 from hydra_assets.options.moments import COLUMN, Statistic
-from studies.density_accuracy import AVERAGE, accuracy, butterfly_violations, coverage, estimate, summary, targets
+from studies.density_accuracy import (
+    AVERAGE,
+    accuracy,
+    butterfly_violations,
+    coverage,
+    estimate,
+    spread_out,
+    summary,
+    targets,
+)
 from studies.targets import Line
-from studies.truths import moments, quantiles, truth
-from studies.truths.chains import Cell
+from studies.truths import BUILDERS, moments, quantiles, truth
+from studies.truths.chains import Cell, design
 from studies.truths.scores import Yardstick, true_statistics
 
 CELLS = [
@@ -55,6 +64,16 @@ def test_a_part_of_the_study_end_to_end() -> None:
     lines = targets(scores, covered, butterflies, (0, 1, 0))
     assert {line.target for line in lines} == {"A5", "A7", "A8", "A9"}
     assert all(np.isfinite(line.measured) for line in lines)
+
+
+def test_the_cells_for_slow_peers_have_every_level_of_the_design() -> None:
+    cells = design(tuple(BUILDERS))
+    for wanted in (30, 40, 60):
+        chosen = spread_out(cells, wanted)
+        assert 0.6 * wanted <= len(chosen) <= wanted
+        for level in ("truth", "strikes", "half_spread", "stale", "draw"):
+            everywhere = {getattr(cell, level) for cell in cells}
+            assert {getattr(cell, level) for cell in chosen} == everywhere, (wanted, level)
 
 
 def test_a_line_is_met_within_its_range_only() -> None:
