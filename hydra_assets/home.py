@@ -45,6 +45,8 @@ class HomeConfig(Strict):
     """Folder of the vendor files in a real home; relative paths are relative to the home."""
     bindings: dict[str, tuple[SourceBinding, ...]] = Field(default_factory=dict)
     """Per market, the sources of its datasets in order of preference; a market's own file may name them too."""
+    bootstrap_draws: int = Field(default=60, ge=0, le=1000)
+    """Refits of each slice behind its standard errors; 0 leaves them out."""
     webhook_url: str | None = None
     """Where alerts are posted besides the table and the log."""
 

@@ -15,17 +15,15 @@ import polars as pl
 from hydra_assets.defs.pictures import watermark
 from hydra_assets.home import home_path, read_home
 from hydra_assets.lake import Lake
-from hydra_assets.markets.loader import markets_of
-from hydra_assets.options.density import Z_GRID, density_and_g
-from hydra_assets.options.quotes import QuoteReason, clean
-from hydra_assets.options.ssvi import total_variance
-from hydra_assets.options.surface import SliceReason, slice_parameters
+from hydra_assets.options.average import MODELS
+from hydra_assets.options.density import Z_GRID
+from hydra_assets.options.vol_surface import SliceReason, average_of
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 MIN_DAYS = 30
 
 
-def draw(lake: Lake, market: str, tick: float, target: Path) -> str:
+def draw(lake: Lake, market: str, target: Path) -> str:
     """Draw the best-quoted slice of the newest session; the sentence that stands under it."""
     import matplotlib.pyplot as plt  # noqa: PLC0415  after the backend is chosen by defs.pictures
 
@@ -35,25 +33,34 @@ def draw(lake: Lake, market: str, tick: float, target: Path) -> str:
     newest = surface.filter(pl.col("session") == surface["session"].max())
     one = newest.sort("quotes_used", descending=True).head(1)
     session, expiry, years = one.select("session", "expiry", "year_fraction").row(0)
-    quotes = lake.read("option_quotes", markets=[market], first=session, last=session)
-    used = clean(quotes.filter(pl.col("expiry") == expiry), {market: tick}).filter(
-        pl.col("quote_reason") == QuoteReason.USED
+    used = lake.read("implied_vols", markets=[market], first=session, last=session).filter(
+        (pl.col("expiry") == expiry) & pl.col("iv").is_not_null()
     )
-    theta = float(one["atm_total_variance"][0])
-    parameters = slice_parameters(one)
-    k = np.linspace(-3.0, 3.0, 241)[None, :] * np.sqrt(theta)
-    w, _, _ = total_variance(parameters, k)
-    density, _ = density_and_g(parameters, Z_GRID[None, :] * np.sqrt(theta))
+    density = lake.read("implied_density", markets=[market], first=session, last=session).filter(
+        pl.col("expiry") == expiry
+    )
+    average = average_of(one)
+    unit = float(density["density_unit"][0])
+    k = np.linspace(-3.0, 3.0, 241)[None, :] * unit
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), dpi=110, layout="constrained")
-    left.plot(k[0], 100 * np.sqrt(w[0] / years), color="tab:blue", label="SSVI fit")
-    mid = used["total_variance"].to_numpy()
-    half = used["half_spread_variance"].to_numpy()
-    low, high = (100 * np.sqrt(np.maximum(mid + sign * half, 0) / years) for sign in (-1, 1))
-    left.vlines(used["log_moneyness"].to_numpy(), low, high, color="black", alpha=0.6, label="quotes, bid to offer")
+    for name, model, weight in zip(MODELS, average.models, average.weights[0], strict=True):
+        if weight > 0.0:
+            vol = 100 * np.sqrt(model.total_variance(k)[0] / years)
+            left.plot(k[0], vol, linewidth=1, linestyle="--", label=f"{name}, weight {weight:.2f}")
+    left.plot(k[0], 100 * np.sqrt(average.total_variance(k)[0] / years), color="tab:blue", label="average")
+    mid, half = used["iv"].to_numpy(), used["iv_half_spread"].to_numpy()
+    left.vlines(
+        used["log_moneyness"].to_numpy(),
+        100 * (mid - half),
+        100 * (mid + half),
+        color="black",
+        alpha=0.6,
+        label="quotes, bid to offer",
+    )
     left.set(xlabel="ln(strike / forward)", ylabel="implied volatility, % a year", title="Smile")
-    right.plot(Z_GRID, density[0] * np.sqrt(theta), color="tab:blue", label="implied")
-    normal = np.exp(-0.5 * (Z_GRID + 0.5 * np.sqrt(theta)) ** 2) / np.sqrt(2 * np.pi)
+    right.plot(Z_GRID, density["density"][0].to_numpy(), color="tab:blue", label="implied")
+    normal = np.exp(-0.5 * (Z_GRID + 0.5 * unit) ** 2) / np.sqrt(2 * np.pi)
     right.plot(Z_GRID, normal, color="grey", linestyle=":", label="lognormal, same volatility")
     right.set(xlabel="ln(S/F) in at-the-money deviations", xlim=(-4, 4), title="Risk-neutral density")
     for axes in (left, right):
@@ -77,11 +84,7 @@ def main() -> int:
     if config.kind != "simulated":
         print("pictures of the documentation come from a simulated home", file=sys.stderr)
         return 1
-    terms = markets_of(config, home)[market].options
-    if terms is None:
-        print(f"{market} has no options", file=sys.stderr)
-        return 1
-    print(draw(Lake(str(home / "lake")), market, terms.tick, IMAGES / "smile.png"))
+    print(draw(Lake(str(home / "lake")), market, IMAGES / "smile.png"))
     return 0
 
 

@@ -116,6 +116,12 @@ def _dataset(spec: DatasetSpec, checks: Sequence[str], blocking: frozenset[str])
     return f"## {spec.name}\n\n{spec.description}\n\n" + table(("", ""), facts) + "\nBold columns are never missing.\n"
 
 
+def _check_says(quality: object, name: str, description: str) -> str:
+    """First paragraph of the check's function, or its description where one function serves many rules."""
+    function = getattr(quality, f"check_{name}", None)
+    return (function.__doc__ or "").split("\n\n")[0] if function else description
+
+
 def markets_page() -> str:
     """Contract facts of the packaged markets, and the sources' rules on when a row could be known."""
     markets = list(load_markets().values())
@@ -264,7 +270,7 @@ def reasons_page() -> str:
             (
                 (
                     f"`{name}`",
-                    (getattr(quality, f"check_{functions.get(name, name)}").__doc__ or "").split("\n\n")[0],
+                    _check_says(quality, functions.get(name, name), checks.DESCRIPTIONS[name]),
                     "yes" if name in checks.BLOCKING else "no",
                     _code(datasets),
                 )

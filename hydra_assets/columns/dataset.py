@@ -56,3 +56,21 @@ def checked(spec: DatasetSpec) -> DatasetSpec:
         msg = f"dataset {spec.name}: unknown columns {', '.join(unknown)}"
         raise ValueError(msg)
     return spec
+
+
+def derived(
+    name: str, description: str, columns: tuple[str, ...], key: tuple[str, ...], required: tuple[str, ...]
+) -> DatasetSpec:
+    """Build a derived dataset partitioned by market and session; both are added to columns, key and required."""
+    common = ("market", "session")
+    return checked(
+        DatasetSpec(
+            name=name,
+            description=description,
+            layer=Layer.DERIVED,
+            partitioned_by=PartitionedBy.MARKET_SESSION,
+            columns=(*common, *columns),
+            key=(*common, *key),
+            required=(*common, *key, *required),
+        )
+    )

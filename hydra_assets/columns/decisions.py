@@ -1,43 +1,8 @@
 """Columns from the fitted surfaces to the fills."""
 
-from hydra_assets.columns.column import BOOL, DATE, F64, I64, LIST_F64, STR, Column
+from hydra_assets.columns.column import DATE, F64, I64, STR, Column
 
 DECISIONS: dict[str, Column] = {
-    # --- options ---------------------------------------------------------------------------------------
-    "forward": Column(F64, "price unit", "Settle of the slice's own underlying future.", minimum=0),
-    "quotes_seen": Column(I64, "quotes", "Quotes of the slice.", minimum=0),
-    "quotes_used": Column(I64, "quotes", "Quotes that entered the fit.", minimum=0),
-    "quotes_rejected": Column(STR, "reason=count,...", "Quotes that did not, by reason code."),
-    "synthetic_spread": Column(BOOL, "flag", "Some quotes were settlements, with an assumed half-spread."),
-    "slice_reason": Column(
-        STR,
-        "code",
-        "Why a slice has parameters, or none.",
-        allowed=("ok", "too_few_quotes", "one_wing", "poor_fit"),
-    ),
-    "atm_total_variance": Column(F64, "variance", "SSVI theta: total variance at the forward.", minimum=0),
-    "ssvi_rho": Column(F64, "fraction", "SSVI rho: asymmetry of the smile.", minimum=-1, maximum=1),
-    "ssvi_phi": Column(F64, "1", "SSVI phi: curvature of the smile.", minimum=0),
-    "rmse_half_spreads": Column(F64, "half-spreads", "Root mean square residual of the fit.", minimum=0),
-    "atm_vol": Column(F64, "fraction a year", "Implied volatility at the forward.", minimum=0),
-    "density": Column(
-        LIST_F64, "1 per unit of z", "Risk-neutral density at 129 points of z = ln(K/F)/sqrt(theta) in [-8, 8]."
-    ),
-    "mass_residual": Column(F64, "fraction", "Integral of the density minus one."),
-    "martingale_residual": Column(F64, "fraction", "E[S_T]/F minus one: a check, never a signal."),
-    "min_durrleman_g": Column(F64, "1", "Smallest Durrleman g on the quadrature grid; negative is arbitrage."),
-    "implied_sd": Column(F64, "fraction", "Standard deviation of ln(S_T/F) to expiry.", minimum=0),
-    "implied_vol_of_density": Column(F64, "fraction a year", "implied_sd over the root of time.", minimum=0),
-    "implied_skew": Column(F64, "1", "Skewness of ln(S_T/F)."),
-    "tilt": Column(F64, "standard deviations", "(ln(median/F) + v/2)/sqrt(v): zero for every lognormal."),
-    "tilt_probability": Column(F64, "fraction", "P(S_T > F) in excess of the lognormal of equal variance."),
-    "slices_usable": Column(I64, "slices", "Expiries of the session with a density.", minimum=0),
-    "moments_reason": Column(
-        STR,
-        "code",
-        "Why a session has moments, or none.",
-        allowed=("ok", "no_quotes", "no_usable_slice", "no_expiry_in_range"),
-    ),
     # --- crowd -----------------------------------------------------------------------------------------
     "history_weeks": Column(I64, "weeks", "Published weeks that the score ranks the report among.", minimum=0),
     "crowd_score": Column(F64, "score", "Speculators' net share, ranked; +1 is most long.", minimum=-1, maximum=1),
@@ -68,6 +33,7 @@ DECISIONS: dict[str, Column] = {
         allowed=("ok", "no_options_view", "no_crowd_view", "short_history"),
     ),
     # --- features --------------------------------------------------------------------------------------
+    "implied_skew": Column(F64, "1", "Skewness of ln(S_T/F) at 60 days."),
     "vol_premium": Column(F64, "fraction a year", "atm_vol minus realised_vol_20."),
     "momentum_20": Column(F64, "1", "Sum of 20 held log returns over the root of their sum of squares."),
     "momentum_60": Column(F64, "1", "Sum of 60 held log returns over the root of their sum of squares."),

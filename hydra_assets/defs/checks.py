@@ -10,14 +10,22 @@ import dagster as dg
 import polars as pl
 
 from hydra_assets.columns import (
+    CLEAN_QUOTES,
     COT_POSITIONS,
     DATASETS,
+    DENSITY_GATE,
     FUTURES_CURVE,
+    GREEKS_FLOWS,
+    IMPLIED_DENSITY,
+    IMPLIED_MOMENTS,
+    IMPLIED_VOLS,
     OPTION_QUOTES,
     RAW_COT_REPORTS,
     RAW_FUTURES_BARS,
     RAW_HEADLINES,
     RAW_OPTION_CHAINS,
+    REAL_WORLD_DENSITY,
+    VOL_SURFACE,
     DatasetSpec,
     Layer,
     PartitionedBy,
@@ -42,6 +50,18 @@ from hydra_assets.quality import (
     check_timestamps,
     check_versions,
 )
+from hydra_assets.quality_options import (
+    BLOCKING_RULES,
+    DENSITY_RULES,
+    JUMP_DAYS_BEFORE,
+    MOMENT_RULES,
+    SURFACE_RULES,
+    DensityRule,
+    check_rule,
+    density_findings,
+    moment_findings,
+    surface_findings,
+)
 from hydra_assets.sources.cftc.calendar import WEEKLY_SINCE, release_time, report_date_of_week
 from hydra_assets.state.alerts import AlertSink
 from hydra_assets.state.payloads import run_deliveries, run_row_counts
@@ -60,9 +80,26 @@ CHECKS: dict[str, tuple[str, ...]] = {
     FUTURES_CURVE.name: ("schema", "coverage"),
     COT_POSITIONS.name: ("schema",),
     OPTION_QUOTES.name: ("schema", "put_call_parity"),
+    CLEAN_QUOTES.name: ("schema",),
+    IMPLIED_VOLS.name: ("schema",),
+    VOL_SURFACE.name: ("schema", *map(str, SURFACE_RULES)),
+    IMPLIED_DENSITY.name: ("schema", *map(str, DENSITY_RULES)),
+    IMPLIED_MOMENTS.name: ("schema", *map(str, MOMENT_RULES)),
+    GREEKS_FLOWS.name: ("schema",),
+    REAL_WORLD_DENSITY.name: ("schema",),
+    DENSITY_GATE.name: ("schema",),
 }
 """Names of the checks on each dataset."""
-BLOCKING = frozenset({"schema", "monotone_timestamps", "duplicates_and_restatements", "holidays", "price_jumps"})
+BLOCKING = frozenset(
+    {
+        "schema",
+        "monotone_timestamps",
+        "duplicates_and_restatements",
+        "holidays",
+        "price_jumps",
+        *map(str, BLOCKING_RULES),
+    }
+)
 DESCRIPTIONS = {
     "schema": "Types, required values, bounds and codes of the column dictionary hold in every stored row.",
     "monotone_timestamps": "Nothing is known before it happened.",
@@ -75,6 +112,14 @@ DESCRIPTIONS = {
     "freshness": "The newest event is as new as the calendar says that it can be.",
     "price_jumps": "Settles do not change unit overnight; single large moves are counted.",
     "put_call_parity": "Calls minus puts agree with the future, allowing spread, interest and early exercise.",
+    DensityRule.UNIT_MASS: "Every published density integrates to one within 1e-6.",
+    DensityRule.MARTINGALE: "Every published density has its future's settle for a mean, within 1e-6 of it.",
+    DensityRule.BUTTERFLY: "No published density is negative on 2,001 points to 8 standard deviations.",
+    DensityRule.CALENDAR: "Total variance never falls from one expiry to the next of the same future.",
+    DensityRule.GRADE_SHARE: "Of the slices of 14 to 200 days a quarter have grade C or better, nine sessions in ten.",
+    DensityRule.PARITY_FORWARD: "Calls and puts agree with the settle within three half-spreads, nine sessions in ten.",
+    DensityRule.ATM_VOL_JUMP: "The 60-day volatility moves as it used to: one jump in a hundred sessions at most.",
+    DensityRule.SKEW_JUMP: "The 60-day skew moves as it used to: one jump in a hundred sessions at most.",
 }
 """What each check says when it passes, as the UI shows it."""
 
@@ -134,6 +179,7 @@ def _verdicts(
         yield check_coverage(_present(rows, "session"), {p.market: p.sessions for p in ranges})
     if "put_call_parity" in names:
         yield check_parity(rows)
+    yield from _density_verdicts(spec, lake, ranges, rows)
 
 
 def _session_verdicts(
@@ -153,6 +199,24 @@ def _session_verdicts(
     if "price_jumps" in CHECKS[spec.name]:
         limits = {symbol: market.price_jump_limit for symbol, market in home.markets.items()}
         yield check_price_jumps(pl.concat([before, rows]), limits)
+
+
+def _density_verdicts(
+    spec: DatasetSpec, lake: LakeResource, ranges: list[MarketRange], rows: pl.DataFrame
+) -> Iterable[Verdict]:
+    """Verdicts on surfaces, densities and moments, from the same findings as the density gate."""
+    spans = [(p.market, p.first, p.last) for p in ranges]
+    if spec is VOL_SURFACE:
+        yield from (check_rule(rule, surface_findings(rows)) for rule in SURFACE_RULES)
+    elif spec is IMPLIED_DENSITY:
+        found = density_findings(rows, _read(lake, VOL_SURFACE, spans))
+        yield from (check_rule(rule, found) for rule in DENSITY_RULES)
+    elif spec is IMPLIED_MOMENTS:
+        before = timedelta(days=JUMP_DAYS_BEFORE)
+        found = moment_findings(_read(lake, spec, [(market, first - before, last) for market, first, last in spans]))
+        wanted = rows.select("market", "session").unique()
+        found = found.join(wanted, on=["market", "session"], how="semi", maintain_order="left")
+        yield from (check_rule(rule, found) for rule in MOMENT_RULES)
 
 
 def _open_end(home: HomeResource, part: MarketRange) -> date:

@@ -1,132 +1,177 @@
-"""Option assets: the fitted surface, its densities, and the moments that signals are made of."""
+"""Option assets: from every quote's verdict to densities, moments, flows and the gate on them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import dagster as dg
 import polars as pl
 
-from hydra_assets.columns import IMPLIED_DENSITY, IMPLIED_MOMENTS, OPTION_QUOTES, VOL_SURFACE
-from hydra_assets.defs.ranges import MarketRange, Resources, derive
-from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
+from hydra_assets.columns import (
+    CLEAN_QUOTES,
+    DENSITY_GATE,
+    FUTURES_CURVE,
+    GREEKS_FLOWS,
+    IMPLIED_DENSITY,
+    IMPLIED_MOMENTS,
+    IMPLIED_VOLS,
+    OPTION_QUOTES,
+    REAL_WORLD_DENSITY,
+    VOL_SURFACE,
+)
+from hydra_assets.defs.derived import DerivedAsset, Inputs, Reader, build
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
-from hydra_assets.options.surface import densities_of, fit_surface, moments_at_target
-from hydra_assets.partitions import market_session_partitions
+from hydra_assets.markets.rates import discount_rates
+from hydra_assets.options.clean import QuoteTerms, clean
+from hydra_assets.options.greeks_flows import flows_of
+from hydra_assets.options.implied_density import densities_of
+from hydra_assets.options.implied_moments import moments_of
+from hydra_assets.options.real_world_density import history_of, real_world_densities, scores_of
+from hydra_assets.options.vol_surface import fit_surface
+from hydra_assets.options.vols import implied_vols
+from hydra_assets.quality_options import JUMP_DAYS_BEFORE, density_gate
 
+GROUP = "options"
 NO_QUOTES = "no_quotes"
 NO_OPTIONS = "no_options"
+NO_USABLE_QUOTE = "no_usable_quote"
 NO_USABLE_SLICE = "no_usable_slice"
+HISTORY_COLUMNS = (
+    "market",
+    "session",
+    "expiry",
+    "underlying_contract",
+    "days_to_expiry",
+    "forward",
+    "density_unit",
+    "density",
+)
+CURVE_COLUMNS = ("market", "session", "contract", "settle", "settle_age_sessions")
+MOMENT_COLUMNS = ("market", "session", "tenor", "atm_vol", "skew")
 
 
-def session_frame(part: MarketRange) -> pl.DataFrame:
-    """The sessions of a market's range: columns market and session."""
-    return pl.DataFrame(
-        {"market": part.market, "session": part.sessions}, schema={"market": pl.String, "session": pl.Date}
+def _why(reason: str) -> Callable[[Inputs], dict[date, str]]:
+    """Reason of the empty partitions of a market that has options; ``no_options`` for one that has none."""
+
+    def why(inputs: Inputs) -> dict[date, str]:
+        return dict.fromkeys(inputs.part.days, reason if inputs.market.options is not None else NO_OPTIONS)
+
+    return why
+
+
+def _clean_quotes(inputs: Inputs) -> pl.DataFrame:
+    options = inputs.market.options
+    if options is None:
+        return pl.DataFrame(schema=CLEAN_QUOTES.schema)
+    rates = pl.DataFrame(
+        {"session": inputs.part.sessions, "rate": discount_rates(inputs.market, inputs.part.sessions)},
+        schema={"session": pl.Date(), "rate": pl.Float64()},
     )
+    quotes = inputs.rows(OPTION_QUOTES).join(rates, on="session", how="left", maintain_order="left")
+    return clean(quotes, QuoteTerms(options.tick, options.strike_interval)).with_columns(pl.col("rate").fill_nan(None))
+
+
+def _implied_vols(inputs: Inputs) -> pl.DataFrame:
+    return implied_vols(inputs.rows(CLEAN_QUOTES))
+
+
+def _vol_surface(inputs: Inputs) -> pl.DataFrame:
+    return fit_surface(inputs.rows(CLEAN_QUOTES), inputs.rows(IMPLIED_VOLS))
+
+
+def _implied_density(inputs: Inputs) -> pl.DataFrame:
+    draws = inputs.home.config.bootstrap_draws
+    return densities_of(inputs.rows(VOL_SURFACE), inputs.rows(IMPLIED_VOLS), draws)
+
+
+def _implied_moments(inputs: Inputs) -> pl.DataFrame:
+    return moments_of(inputs.rows(IMPLIED_DENSITY), inputs.rows(VOL_SURFACE), inputs.sessions)
+
+
+def _greeks_flows(inputs: Inputs) -> pl.DataFrame:
+    return flows_of(inputs.rows(CLEAN_QUOTES), inputs.rows(VOL_SURFACE), inputs.market.multiplier)
+
+
+def _real_world_density(inputs: Inputs) -> pl.DataFrame:
+    history = inputs.rows(IMPLIED_DENSITY, HISTORY_COLUMNS, days_before=None)
+    curve = inputs.rows(FUTURES_CURVE, CURVE_COLUMNS, days_before=None)
+    return real_world_densities(inputs.rows(IMPLIED_DENSITY), history_of(history, curve), inputs.sessions)
+
+
+def _density_gate(inputs: Inputs) -> pl.DataFrame:
+    moments = inputs.rows(IMPLIED_MOMENTS, MOMENT_COLUMNS, days_before=JUMP_DAYS_BEFORE)
+    return density_gate(inputs.rows(VOL_SURFACE), inputs.rows(IMPLIED_DENSITY), moments, inputs.sessions)
+
+
+def _picture(name: str) -> Callable[[pl.DataFrame, Reader], bytes | None]:
+    """Picture by its name in ``option_pictures``, imported when it is drawn: matplotlib is slow to import."""
+
+    def draw(rows: pl.DataFrame, read: Reader) -> bytes | None:
+        from hydra_assets.defs import option_pictures  # noqa: PLC0415  see above
+
+        image: bytes | None = getattr(option_pictures, name)(rows, read)
+        return image
+
+    return draw
+
+
+def _real_world_notes(rows: pl.DataFrame, read: Reader) -> dict[str, object]:
+    """Per market: log-score of the real-world density against the risk-neutral one, and tests of uniformity."""
+    out: dict[str, object] = {}
+    for market in rows["market"].unique().sort().to_list():
+        densities, curve = (read(spec, market, None) for spec in (IMPLIED_DENSITY, FUTURES_CURVE))
+        last = rows.filter(pl.col("market") == market)["session"].max()
+        history = history_of(densities, curve).filter(pl.col("known_session") <= last)
+        out[f"{market}_out_of_sample"] = scores_of(history)
+    return out
+
+
+ASSETS = (
+    DerivedAsset(
+        CLEAN_QUOTES, GROUP, (OPTION_QUOTES,), _clean_quotes, _picture("quote_reasons"), why_empty=_why(NO_QUOTES)
+    ),
+    DerivedAsset(
+        IMPLIED_VOLS, GROUP, (CLEAN_QUOTES,), _implied_vols, _picture("quoted_vols"), why_empty=_why(NO_USABLE_QUOTE)
+    ),
+    DerivedAsset(
+        VOL_SURFACE,
+        GROUP,
+        (CLEAN_QUOTES, IMPLIED_VOLS),
+        _vol_surface,
+        _picture("fitted_smiles"),
+        why_empty=_why(NO_QUOTES),
+    ),
+    DerivedAsset(
+        IMPLIED_DENSITY,
+        GROUP,
+        (VOL_SURFACE, IMPLIED_VOLS),
+        _implied_density,
+        _picture("density_fan"),
+        why_empty=_why(NO_USABLE_SLICE),
+    ),
+    DerivedAsset(IMPLIED_MOMENTS, GROUP, (IMPLIED_DENSITY, VOL_SURFACE), _implied_moments, _picture("moments_history")),
+    DerivedAsset(
+        GREEKS_FLOWS,
+        GROUP,
+        (CLEAN_QUOTES, VOL_SURFACE),
+        _greeks_flows,
+        _picture("gamma_by_strike"),
+        why_empty=_why(NO_QUOTES),
+    ),
+    DerivedAsset(
+        REAL_WORLD_DENSITY,
+        GROUP,
+        (IMPLIED_DENSITY, FUTURES_CURVE),
+        _real_world_density,
+        _picture("real_world_returns"),
+        _real_world_notes,
+        _why(NO_USABLE_SLICE),
+    ),
+    DerivedAsset(DENSITY_GATE, GROUP, (VOL_SURFACE, IMPLIED_DENSITY, IMPLIED_MOMENTS), _density_gate),
+)
+"""The option assets in the order of the flow."""
 
 
 def options_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.AssetsDefinition]:
     """All option assets of a home."""
-    partitions = market_session_partitions(home_config, markets)
-    policy = dg.BackfillPolicy.single_run()
-
-    @dg.asset(
-        name=VOL_SURFACE.name,
-        group_name="options",
-        description=VOL_SURFACE.description,
-        partitions_def=partitions,
-        backfill_policy=policy,
-        deps=[OPTION_QUOTES.name],
-        kinds={"deltalake", "polars", "numpy"},
-    )
-    def surface(
-        context: dg.AssetExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
-    ) -> dg.MaterializeResult[None]:
-        resources = Resources(home, lake, database)
-
-        def compute(part: MarketRange) -> pl.DataFrame:
-            options = home.markets[part.market].options
-            if options is None:
-                return pl.DataFrame(schema=VOL_SURFACE.schema)
-            quotes = lake.lake.read(OPTION_QUOTES.name, markets=[part.market], first=part.first, last=part.last)
-            return fit_surface(quotes, {part.market: options.tick})
-
-        def why(part: MarketRange) -> dict[date, str]:
-            offered = home.markets[part.market].options is not None
-            return dict.fromkeys(part.days, NO_QUOTES if offered else NO_OPTIONS)
-
-        return derive(context, VOL_SURFACE, resources, compute, _surface_picture, why)
-
-    @dg.asset(
-        name=IMPLIED_DENSITY.name,
-        group_name="options",
-        description=IMPLIED_DENSITY.description,
-        partitions_def=partitions,
-        backfill_policy=policy,
-        deps=[VOL_SURFACE.name],
-        kinds={"deltalake", "polars", "numpy"},
-    )
-    def density(
-        context: dg.AssetExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
-    ) -> dg.MaterializeResult[None]:
-        resources = Resources(home, lake, database)
-
-        def compute(part: MarketRange) -> pl.DataFrame:
-            return densities_of(
-                lake.lake.read(VOL_SURFACE.name, markets=[part.market], first=part.first, last=part.last)
-            )
-
-        return derive(
-            context,
-            IMPLIED_DENSITY,
-            resources,
-            compute,
-            _density_picture,
-            lambda part: dict.fromkeys(part.days, NO_USABLE_SLICE),
-        )
-
-    @dg.asset(
-        name=IMPLIED_MOMENTS.name,
-        group_name="options",
-        description=IMPLIED_MOMENTS.description,
-        partitions_def=partitions,
-        backfill_policy=policy,
-        deps=[IMPLIED_DENSITY.name, VOL_SURFACE.name],
-        kinds={"deltalake", "polars"},
-    )
-    def moments(
-        context: dg.AssetExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
-    ) -> dg.MaterializeResult[None]:
-        resources = Resources(home, lake, database)
-
-        def compute(part: MarketRange) -> pl.DataFrame:
-            columns = [name for name in IMPLIED_DENSITY.columns if name != "density"]
-            dense, fitted = (
-                lake.lake.read(name, markets=[part.market], first=part.first, last=part.last, columns=wanted)
-                for name, wanted in ((IMPLIED_DENSITY.name, columns), (VOL_SURFACE.name, ["market", "session"]))
-            )
-            return moments_at_target(dense, fitted, session_frame(part))
-
-        return derive(context, IMPLIED_MOMENTS, resources, compute, _moments_picture)
-
-    return [surface, density, moments]
-
-
-def _surface_picture(rows: pl.DataFrame) -> bytes | None:
-    from hydra_assets.defs.model_pictures import fitted_smiles  # noqa: PLC0415  matplotlib is slow to import
-
-    return fitted_smiles(rows)
-
-
-def _density_picture(rows: pl.DataFrame) -> bytes | None:
-    from hydra_assets.defs.model_pictures import density_fan  # noqa: PLC0415  matplotlib is slow to import
-
-    return density_fan(rows)
-
-
-def _moments_picture(rows: pl.DataFrame) -> bytes | None:
-    from hydra_assets.defs.pictures import lines  # noqa: PLC0415  matplotlib is slow to import
-
-    title = "Tilt of the implied density over the lognormal"
-    return lines(rows, x="session", y="tilt", title=title, unit="standard deviations")
+    return [build(asset, home_config, markets) for asset in ASSETS]

@@ -89,6 +89,7 @@ def derive(
     compute: Callable[[MarketRange], pl.DataFrame],
     picture: Callable[[pl.DataFrame], bytes | None] | None = None,
     why_empty: Callable[[MarketRange], Mapping[date, str]] | None = None,
+    notes: Callable[[pl.DataFrame], Mapping[str, object]] | None = None,
 ) -> dg.MaterializeResult[None]:
     """Materialise a derived dataset over the run's range: one vectorised pass and one commit per market."""
     written: list[pl.DataFrame] = []
@@ -102,7 +103,8 @@ def derive(
         written.append(typed)
         context.log.info(f"{spec.name} {part.market}: {typed.height} rows over {len(part.sessions)} sessions")
     rows = pl.concat(written) if written else pl.DataFrame(schema=spec.schema)
-    return finish(context, spec, resources, rows, pl.concat(records), picture)
+    extra = {name: _metadata_value(value) for name, value in (notes(rows) if notes else {}).items()}
+    return finish(context, spec, resources, rows, pl.concat(records), picture, extra)
 
 
 def finish(
@@ -165,17 +167,16 @@ def metadata_of(
         nulls = {name: round(rows[name].null_count() / rows.height, 4) for name in spec.columns}
         out["missing_share"] = {name: share for name, share in nulls.items() if share}
     png = picture(rows) if picture and rows.height else None
-    values: dict[str, dg.MetadataValue[Any]] = {
-        key: dg.MetadataValue.json(value)
-        if isinstance(value, dict)
-        else dg.MetadataValue.int(value)
-        if isinstance(value, int)
-        else dg.MetadataValue.text(str(value))
-        for key, value in out.items()
-    }
+    values = {key: _metadata_value(value) for key, value in out.items()}
     if png is not None:
         values["picture"] = dg.MetadataValue.md(as_markdown(png))
     return values
+
+
+def _metadata_value(value: object) -> dg.MetadataValue[Any]:
+    if isinstance(value, dict | list):
+        return dg.MetadataValue.json(value)
+    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.text(str(value))
 
 
 def partition_records(

@@ -67,7 +67,9 @@ def assemble(
     from_curve = pl.concat(parts) if parts else _curve_features(front)
     rows = sessions.select(key)
     for frame in (
-        moments.select(*key, "tilt", "atm_vol", "implied_skew", "slices_usable", "moments_reason"),
+        moments.select(
+            *key, "tilt", "atm_vol", pl.col("skew").alias("implied_skew"), "slices_usable", "moments_reason"
+        ),
         crowd.select(*key, "crowd_score", "crowd_confidence", "report_age_days", "crowd_reason"),
         divergence.select(*key, "tilt_z", "divergence_z", "divergence_reason"),
         from_curve,

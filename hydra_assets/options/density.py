@@ -13,18 +13,14 @@ a direction; direction is the tilt, the excess over the lognormal of equal total
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from hydra_assets.options.average import FREE_BY_THEOREM, MODELS, Average
 from hydra_assets.options.black76 import SQRT_2PI, Floats
 from hydra_assets.options.moments import FINE, Statistic, at_the_money, moments, statistics
 from hydra_assets.options.slices import Bools, SmileSlices, VarianceSmile
-from hydra_assets.options.ssvi import CHUNK_SLICES, Ssvi, total_variance
 
 Z_GRID: Floats = np.linspace(-8.0, 8.0, 129)
 """Published grid: k over sqrt(theta), 129 points."""
-_Z_QUADRATURE: Floats = np.linspace(-20.0, 20.0, 801)
-_NEWTON_STEPS = 40
 
 
 _Z_EVIDENCE: Floats = np.linspace(-8.0, 8.0, 2001)
@@ -146,105 +142,3 @@ def _least_g(smiles: SmileSlices, z: Floats, unit: Floats) -> tuple[Floats, Floa
     least = judged[np.arange(len(g)), place]
     known = np.isfinite(least)
     return np.where(known, least, np.nan), np.where(known, z[place], np.nan)
-
-
-@dataclass(frozen=True, slots=True)
-class Density:
-    """Densities and their moments, ``[n]`` slices.
-
-    ``grid`` is ``[n, 129]``, per unit of z = k / sqrt(theta). ``sd`` and ``skew`` are of ln(S_T/F), to expiry.
-    ``tilt`` is (ln(median/F) + v/2) / sqrt(v) with v the variance of ln(S_T/F): zero for every lognormal.
-    ``tilt_probability`` is P(S_T > F) - N(-sqrt(v)/2), zero likewise. ``min_g`` below zero would be a butterfly
-    arbitrage.
-    """
-
-    grid: Floats
-    mass_residual: Floats
-    martingale_residual: Floats
-    sd: Floats
-    skew: Floats
-    tilt: Floats
-    tilt_probability: Floats
-    min_g: Floats
-
-
-def density_and_g(slices: Ssvi, k: Floats) -> tuple[Floats, Floats]:
-    """Return p(k) and g(k), ``[n, m]``."""
-    w, first, second = total_variance(slices, k)
-    g = (1.0 - 0.5 * k * first / w) ** 2 - 0.25 * first * first * (1.0 / w + 0.25) + 0.5 * second
-    root = np.sqrt(w)
-    d2 = -k / root - 0.5 * root
-    return g * np.exp(-0.5 * d2 * d2) / (SQRT_2PI * root), g
-
-
-def distribution(slices: Ssvi, k: Floats) -> Floats:
-    """Return P(ln(S_T/F) <= k), ``[n, m]``."""
-    w, first, _ = total_variance(slices, k)
-    root = np.sqrt(w)
-    d2 = -k / root - 0.5 * root
-    below: Floats = ndtr(-d2) + np.exp(-0.5 * d2 * d2) / SQRT_2PI * first / (2.0 * root)
-    return below
-
-
-def densities(slices: Ssvi) -> Density:
-    """Evaluate every slice; quadrature is the trapezoid rule on 801 points to 20 standard deviations."""
-    n = len(slices.theta)
-    parts = [_densities(slices.take(slice(i, i + CHUNK_SLICES))) for i in range(0, n, CHUNK_SLICES)]
-    if not parts:
-        empty = np.empty(0)
-        return Density(np.empty((0, len(Z_GRID))), empty, empty, empty, empty, empty, empty, empty)
-    return Density(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in Density.__slots__})
-
-
-def _densities(slices: Ssvi) -> Density:
-    unit = np.sqrt(slices.theta)[:, None]
-    step = (_Z_QUADRATURE[1] - _Z_QUADRATURE[0]) * unit[:, 0]
-    k = _Z_QUADRATURE * unit
-    p, g = density_and_g(slices, k)
-    mass = p.sum(axis=1) * step
-    mean = (p * k).sum(axis=1) * step / mass
-    centred = k - mean[:, None]
-    variance = (p * centred**2).sum(axis=1) * step / mass
-    third = (p * centred**3).sum(axis=1) * step / mass
-    with np.errstate(over="ignore", invalid="ignore"):
-        martingale = (np.where(p > 0.0, p * np.exp(k), 0.0)).sum(axis=1) * step - 1.0
-    median = _median(slices, k, p)
-    sd = np.sqrt(variance)
-    above = 1.0 - distribution(slices, np.zeros((len(sd), 1)))[:, 0]
-    published, _ = density_and_g(slices, Z_GRID * unit)
-    return Density(
-        grid=published * unit,
-        mass_residual=mass - 1.0,
-        martingale_residual=martingale,
-        sd=sd,
-        skew=third / sd**3,
-        tilt=(median + 0.5 * variance) / sd,
-        tilt_probability=above - ndtr(-0.5 * sd),
-        min_g=g.min(axis=1),
-    )
-
-
-def _median(slices: Ssvi, k: Floats, p: Floats) -> Floats:
-    """Solve P(ln(S_T/F) <= m) = 1/2 by Newton steps inside a bracket of two quadrature points."""
-    cumulative = np.cumsum(p, axis=1)
-    place = np.argmax(cumulative >= 0.5 * cumulative[:, -1:], axis=1)
-    rows = np.arange(len(k))
-    lower = k[rows, np.maximum(place - 2, 0)]
-    upper = k[rows, np.minimum(place + 2, k.shape[1] - 1)]
-    m: Floats = 0.5 * (lower + upper)
-    # A settled slice stays put while its neighbours iterate: its median must not depend on the batch.
-    active = np.ones(len(m), dtype=bool)
-    for _ in range(_NEWTON_STEPS):
-        excess = distribution(slices, m[:, None])[:, 0] - 0.5
-        slope = density_and_g(slices, m[:, None])[0][:, 0]
-        lower, upper = np.where(excess < 0.0, m, lower), np.where(excess < 0.0, upper, m)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            proposal = m - excess / slope
-        inside = (proposal > lower) & (proposal < upper)
-        new = np.where(inside, proposal, 0.5 * (lower + upper))
-        settled = np.abs(new - m) <= 1e-15
-        m = np.where(active, new, m)
-        active &= ~settled
-        if not active.any():
-            break
-    return m

@@ -15,21 +15,18 @@ volatility surfaces", Quantitative Finance 14 (2014), theorem 4.2 and section 5.
 """
 
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hydra_assets.options.black76 import Floats
 from hydra_assets.options.observations import Observations, observations
 from hydra_assets.options.robust import (
-    HUBER_HALF_SPREADS,
     Limits,
     Window,
     column_sum,
     fit_robustly,
 )
-from hydra_assets.options.slices import CHUNK_SLICES, Bools, Fit, Index, SliceQuotes, VarianceSmile, row_sum
+from hydra_assets.options.slices import Bools, Fit, Index, SliceQuotes, VarianceSmile, row_sum
 
 MAX_ITERATIONS = 60
 MIN_QUOTES = 5
@@ -253,56 +250,3 @@ def _model(raw: Floats, window: Window) -> tuple[Floats, Floats]:
     np.multiply(by_phi, 1.0 / (1.0 + np.exp(raw[2])), out=jacobian[2])
     w -= window.w * window.inverse
     return w, jacobian
-
-
-@dataclass(frozen=True, slots=True)
-class SsviFit:
-    """A batch of fits: parameters, root mean square residual in half-spreads, quotes kept at full weight; ``[n]``."""
-
-    slices: Ssvi
-    rmse_half_spreads: Floats
-    full_weight: NDArray[np.int64]
-
-
-@overload
-def fit(quotes: SliceQuotes, start: Ssvi | None = None, max_iterations: int = MAX_ITERATIONS) -> Fit[Ssvi]: ...
-@overload
-def fit(quotes: Floats, start: Floats, max_iterations: Floats, used: Bools) -> SsviFit: ...
-def fit(
-    quotes: SliceQuotes | Floats,
-    start: Ssvi | Floats | None = None,
-    max_iterations: int | Floats = MAX_ITERATIONS,
-    used: Bools | None = None,
-) -> Fit[Ssvi] | SsviFit:
-    """Fit a batch: see ``fit_slices``; four arrays k, w, half_spread, used give the older record."""
-    if isinstance(quotes, SliceQuotes):
-        if isinstance(start, np.ndarray) or not isinstance(max_iterations, int):
-            raise TypeError("a batch of quotes takes a start of slices and a count of iterations")
-        return fit_slices(quotes, start, max_iterations)
-    if used is None or not isinstance(start, np.ndarray) or isinstance(max_iterations, int):
-        raise TypeError("four arrays are needed: k, w, half_spread, used")
-    found = fit_slices(SliceQuotes(quotes, start, max_iterations, used))
-    count = np.maximum(row_sum(used.astype(np.float64)), 1.0)
-    full = (used & (np.abs(found.residual) <= HUBER_HALF_SPREADS)).sum(axis=1)
-    return SsviFit(found.slices, np.sqrt(row_sum(found.residual**2) / count), full.astype(np.int64))
-
-
-def total_variance(slices: Ssvi, k: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return w, dw/dk and d2w/dk2 of equation (1); slices ``[n]``, k ``[n, m]``, results ``[n, m]``."""
-    return slices.variance_and_derivatives(k)
-
-
-__all__ = [
-    "CHUNK_SLICES",
-    "Ssvi",
-    "SsviFit",
-    "atm_only",
-    "fit",
-    "fit_slices",
-    "fit_with_prior",
-    "phi_cap",
-    "raw_of",
-    "result",
-    "slices_of",
-    "total_variance",
-]

@@ -3,7 +3,8 @@
 The quoting imitates the Class III milk chain of 2012-01-03 (84 contracts on 55 strikes): market makers show about a
 quarter of the at-the-money price as width near the money, half of it in the money, a sixth out of it; an offer stands
 for every wing, a bid only where value less half the width is worth a tick; odd one-lots spoil a tenth of the quotes;
-deep in-the-money legs are mostly not listed. Widths scale with the model's ``thinness``.
+deep in-the-money legs are mostly not listed. Widths scale with the model's ``thinness``; where it is small, as in a
+market that is made by several, they also narrow with the option's value out of the money.
 """
 
 from dataclasses import dataclass
@@ -180,7 +181,10 @@ def _quoted(path: LatentPath, surface: Surface, quotes: Quotes, mid: Array, nois
     sd = np.sqrt(variance)
     atm = 0.4 * forward * sd * path.model.thinness
     inner = np.log(forward / quotes.strike) / sd * np.where(quotes.call, 1, -1)
-    width = np.maximum(np.interp(inner, _Z, _WIDTH) * atm * np.exp(0.2 * ndtri(noise[:, 1])), 2 * tick)
+    thin = path.model.thinness
+    narrowing = np.minimum(thin, 1.0) + np.maximum(1.0 - thin, 0.0) * np.exp(-0.5 * np.minimum(inner, 0.0) ** 2)
+    width = np.interp(inner, _Z, _WIDTH) * atm * narrowing * np.exp(0.2 * ndtri(noise[:, 1]))
+    width = np.maximum(width, 2 * tick)
     middle = mid + 0.12 * width * np.clip(ndtri(noise[:, 2]), -2.5, 2.5)
     bid, ask = middle - width / 2, middle + width / 2
     odd = noise[:, 3]

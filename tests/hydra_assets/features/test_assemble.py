@@ -32,7 +32,7 @@ def inputs(n: int = 120, seed: int = 1) -> dict[str, pl.DataFrame]:
         "moments": base.with_columns(
             noise().alias("tilt"),
             noise().abs().alias("atm_vol"),
-            noise().alias("implied_skew"),
+            noise().alias("skew"),
             pl.Series("slices_usable", np.arange(n) % 5),
             ok.alias("moments_reason"),
         ),

@@ -15,7 +15,7 @@ from hydra_assets.options.calendar import (
 )
 from hydra_assets.options.robust import Window
 from hydra_assets.options.slices import SliceQuotes
-from hydra_assets.options.ssvi import Ssvi, fit, phi_cap
+from hydra_assets.options.ssvi import Ssvi, fit_slices, phi_cap
 
 FAR = np.linspace(-8.0, 8.0, 401)
 
@@ -56,7 +56,7 @@ def test_no_pair_of_expiries_of_a_future_crosses(seed: int) -> None:
     assert (gain >= -1e-12 * later.theta).all()
     assert (found.slices.phi <= phi_cap(found.slices.theta, found.slices.rho) * (1 + 1e-12)).all()
     # The test has something to catch: slices fitted alone do cross.
-    earlier, later = pairs(fit(quotes).slices, 5)
+    earlier, later = pairs(fit_slices(quotes).slices, 5)
     assert (calendar_violation(earlier, later, FAR * np.sqrt(later.theta)[:, None]) < -1e-6 * later.theta).any()
 
 
@@ -79,7 +79,7 @@ def test_expiries_that_do_not_cross_are_left_as_they_are() -> None:
     w = truth.total_variance(k)
     quotes = SliceQuotes(k, w, 0.05 * w, np.ones_like(w, dtype=bool))
     found = fit_sequence(quotes, np.arange(depth), np.zeros(depth, dtype=int))
-    assert (found.slices.theta == fit(quotes).slices.theta).all()
+    assert (found.slices.theta == fit_slices(quotes).slices.theta).all()
     assert found.slices.rho == pytest.approx(truth.rho, abs=1e-7)
 
 
@@ -87,7 +87,7 @@ def test_futures_do_not_bind_each_other_and_order_is_by_time_not_place() -> None
     quotes, order, group = noisy_groups(6, 4, 1)
     found = fit_sequence(quotes, order, group).slices
     apart = fit_sequence(quotes, order, np.arange(len(quotes))).slices
-    assert (apart.theta == fit(quotes).slices.theta).all()
+    assert (apart.theta == fit_slices(quotes).slices.theta).all()
     shuffle = np.random.default_rng(2).permutation(len(quotes))
     moved = fit_sequence(quotes.take(shuffle), order[shuffle] / 365.0, 7 - group[shuffle]).slices
     assert (moved.theta == found.theta[shuffle]).all()
@@ -114,7 +114,7 @@ def test_an_expiry_without_a_fit_is_passed_over() -> None:
 def test_the_constrained_fit_is_as_good_as_a_general_optimisers() -> None:
     quotes, order, group = noisy_groups(12, 2, 4)
     found = fit_sequence(quotes, order, group)
-    alone = fit(quotes)
+    alone = fit_slices(quotes)
     compared = 0
     for i in range(1, len(quotes), 2):
         first, own = found.slices.take(slice(i - 1, i)), alone.slices.take(slice(i, i + 1))

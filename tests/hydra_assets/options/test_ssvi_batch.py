@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hydra_assets.options.slices import SliceQuotes
-from hydra_assets.options.ssvi import Ssvi, atm_only, fit, fit_with_prior, phi_cap, raw_of, slices_of
+from hydra_assets.options.ssvi import Ssvi, atm_only, fit_slices, fit_with_prior, phi_cap, raw_of, slices_of
 
 
 def random_slices(n: int, seed: int) -> Ssvi:
@@ -54,8 +54,8 @@ def test_raw_parameters_go_there_and_back() -> None:
 
 def test_a_warm_start_ends_where_the_cold_fit_ends() -> None:
     quotes = noisy(random_slices(300, 1), 21, 1)
-    cold = fit(quotes)
-    warm = fit(quotes, cold.slices)
+    cold = fit_slices(quotes)
+    warm = fit_slices(quotes, cold.slices)
     # Both stop short of the optimum by their tolerance, a thousandth of a standard error here.
     assert np.quantile(np.abs(warm.slices.theta / cold.slices.theta - 1.0), 0.99) < 1e-4
     assert np.quantile(np.abs(warm.slices.rho - cold.slices.rho), 0.99) < 1e-3
@@ -65,16 +65,16 @@ def test_a_warm_start_ends_where_the_cold_fit_ends() -> None:
 def test_too_few_quotes_or_no_start_is_not_fitted_and_touches_nobody() -> None:
     quotes = noisy(random_slices(6, 2), 9, 2)
     quotes.used[:] = True
-    alone = fit(quotes.take(slice(3, 6)))
+    alone = fit_slices(quotes.take(slice(3, 6)))
     quotes.used[0, 4:] = False
     quotes.k[1, :6] = np.nan
     quotes.w[2, :6] = -1.0
-    found = fit(quotes)
+    found = fit_slices(quotes)
     assert found.fitted.tolist() == [False, False, False, True, True, True]
     assert np.isnan(found.slices.theta[:3]).all()
     assert (found.residual[:3] == 0.0).all()
     assert same(found.slices.take(slice(3, 6)), alone.slices)
-    again = fit(quotes, found.slices)
+    again = fit_slices(quotes, found.slices)
     assert again.fitted.tolist() == found.fitted.tolist()
 
 
@@ -82,7 +82,7 @@ def test_an_empty_batch_and_a_batch_without_strikes() -> None:
     for shape in ((0, 5), (3, 0)):
         empty = np.empty(shape)
         quotes = SliceQuotes(empty, empty, empty, np.empty(shape, dtype=bool))
-        assert fit(quotes).fitted.tolist() == [False] * shape[0]
+        assert fit_slices(quotes).fitted.tolist() == [False] * shape[0]
         assert atm_only(quotes).fitted.tolist() == [False] * shape[0]
 
 
@@ -97,7 +97,7 @@ def test_a_slice_does_not_depend_on_its_batch_padding_or_place(method: str) -> N
             return fit_with_prior(batch, near, np.full(len(batch), 2.0)).slices
         if method == "atm":
             return atm_only(batch, near).slices
-        return fit(batch, near if method == "warm" else None).slices
+        return fit_slices(batch, near if method == "warm" else None).slices
 
     together = run(quotes, start)
     wide = SliceQuotes(
@@ -161,7 +161,7 @@ def test_no_fit_of_any_kind_has_a_butterfly_arbitrage(seed: int) -> None:
     quotes = SliceQuotes(k, w, rng.uniform(0.01, 0.5, (4, 7)) * w, rng.uniform(size=(4, 7)) < 0.9)
     prior = random_slices(4, seed)
     strength = 10.0 ** rng.uniform(-3, 3, 4)
-    for found in (fit(quotes), fit_with_prior(quotes, prior, strength), atm_only(quotes, prior)):
+    for found in (fit_slices(quotes), fit_with_prior(quotes, prior, strength), atm_only(quotes, prior)):
         slices = found.slices.take(found.fitted)
         assert (slices.phi <= phi_cap(slices.theta, slices.rho) * (1 + 1e-12)).all()
         g = slices.durrleman(np.linspace(-8, 8, 2001) * np.sqrt(slices.theta)[:, None])
