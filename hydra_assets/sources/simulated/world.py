@@ -187,6 +187,7 @@ ROOTS: dict[str, MarketModel] = {
         jumps_per_year=4.0,
         jump_sd=0.03,
         skew=0.15,
+        # Tighter than on that day of 2012, when no expiry bore more than a volatility.
         thinness=0.4,
         listed_futures=8,
         open_interest_days=14.0,
