@@ -17,9 +17,13 @@ class TargetReason(StrEnum):
     NO_FEATURES = "no_features"
     NO_PRICE = "no_price"
     STALE_SETTLE = "stale_settle"
+    DENSITY_GATE_RED = "density_gate_red"
+    """The session's options cannot be believed (``density_gate``), and with them neither can the prediction."""
 
 
-def target_positions(predictions: pl.DataFrame, front: pl.DataFrame, max_contracts: int) -> pl.DataFrame:
+def target_positions(
+    predictions: pl.DataFrame, front: pl.DataFrame, max_contracts: int, red: pl.DataFrame
+) -> pl.DataFrame:
     """Size the predictions of one market: rows of ``target_positions``.
 
     target = round(limit * clip((p - 1/2) / 0.10, -1, 1)), in the session's front contract.
@@ -32,13 +36,15 @@ def target_positions(predictions: pl.DataFrame, front: pl.DataFrame, max_contrac
         The front row of each session of ``futures_curve``: session, contract, settle, settle_age_sessions.
     max_contracts
         The market's position limit.
+    red
+        Sessions, column ``session``, whose density gate blocks; empty on a simulated source, where red only warns.
     """
     rows = predictions.join(
         front.select("session", "contract", "settle", "settle_age_sessions"),
         on="session",
         how="left",
         maintain_order="left",
-    )
+    ).with_columns(pl.col("session").is_in(red["session"].implode()).alias("gate_red"))
     reason = (
         pl.when(pl.col("prediction_reason") != TargetReason.OK)
         .then("prediction_reason")
@@ -46,6 +52,8 @@ def target_positions(predictions: pl.DataFrame, front: pl.DataFrame, max_contrac
         .then(pl.lit(str(TargetReason.NO_PRICE)))
         .when(pl.col("settle_age_sessions") > MAX_SETTLE_AGE_SESSIONS)
         .then(pl.lit(str(TargetReason.STALE_SETTLE)))
+        .when("gate_red")
+        .then(pl.lit(str(TargetReason.DENSITY_GATE_RED)))
         .otherwise(pl.lit(str(TargetReason.OK)))
     )
     share = ((pl.col("probability_up") - 0.5) / FULL_SIZE_EDGE).clip(-1.0, 1.0)

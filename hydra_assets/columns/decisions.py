@@ -55,7 +55,7 @@ DECISIONS: dict[str, Column] = {
         STR,
         "code",
         "Why the wanted position is what it is.",
-        allowed=("ok", "no_champion", "no_features", "no_price", "stale_settle"),
+        allowed=("ok", "no_champion", "no_features", "no_price", "stale_settle", "density_gate_red"),
     ),
     "limit_reference": Column(F64, "price unit", "Settle that the order's limit is set from."),
     "order_ref": Column(STR, "name", "The order's own name: the same decision has the same name."),

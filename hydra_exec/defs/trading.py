@@ -7,7 +7,15 @@ import dagster as dg
 import polars as pl
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from hydra_assets.columns import FILLS, FUTURES_CURVE, ORDERS, PREDICTIONS, RAW_FUTURES_BARS, TARGET_POSITIONS
+from hydra_assets.columns import (
+    DENSITY_GATE,
+    FILLS,
+    FUTURES_CURVE,
+    ORDERS,
+    PREDICTIONS,
+    RAW_FUTURES_BARS,
+    TARGET_POSITIONS,
+)
 from hydra_assets.defs.ranges import MarketRange, Resources, cutoff_frame, derive
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.features.assemble import held_returns
@@ -15,6 +23,7 @@ from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import SessionCalendar
 from hydra_assets.partitions import market_session_partitions
+from hydra_assets.quality_options import GateState
 from hydra_exec.broker import Bar, SimulatedBroker
 from hydra_exec.journal import fills_between, last_ordered, orders_between, record, standing
 from hydra_exec.risk_gate import Limits
@@ -88,19 +97,20 @@ def trading_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> li
         description=TARGET_POSITIONS.description,
         partitions_def=partitions,
         backfill_policy=policy,
-        deps=[PREDICTIONS.name, FUTURES_CURVE.name],
+        deps=[PREDICTIONS.name, FUTURES_CURVE.name, DENSITY_GATE.name],
         kinds={"deltalake", "polars"},
     )
     def wanted(
         context: dg.AssetExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
     ) -> dg.MaterializeResult[None]:
         def compute(part: MarketRange) -> pl.DataFrame:
-            predictions, curve = (
+            predictions, curve, gate = (
                 lake.lake.read(name, markets=[part.market], first=part.first, last=part.last)
-                for name in (PREDICTIONS.name, FUTURES_CURVE.name)
+                for name in (PREDICTIONS.name, FUTURES_CURVE.name, DENSITY_GATE.name)
             )
             limit = home.markets[part.market].risk.max_position_contracts
-            return target_positions(predictions, held_returns(curve), limit)
+            red = gate.filter((pl.col("gate_state") == GateState.RED) & (home.config.kind == "real"))
+            return target_positions(predictions, held_returns(curve), limit, red)
 
         return derive(
             context,

@@ -44,9 +44,11 @@ def test_size_by_hand() -> None:
             }
         ),
         5,
+        pl.DataFrame({"session": [days[3]]}),
     )
-    assert rows["target_contracts"].to_list() == [0, 1, 5, 5, -4, 0, 0, 0]
-    assert rows["target_reason"].to_list() == ["ok"] * 5 + ["no_champion", "no_price", "stale_settle"]
+    assert rows["target_contracts"].to_list() == [0, 1, 5, 0, -4, 0, 0, 0]
+    wanted = ["ok", "ok", "ok", "density_gate_red", "ok", "no_champion", "no_price", "stale_settle"]
+    assert rows["target_reason"].to_list() == wanted
 
 
 def test_limits_are_on_the_grid_on_the_far_side() -> None:
