@@ -175,7 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             load(home, options.days)
         density = Lake(str(home / "lake")).read("implied_density")
         table = scores(density, truth_of(home))
-        print(f"{table.height:,} of {density.height:,} published densities have a known truth")
+        whole = density["density"].count()
+        print(f"{density.height:,} slices, {whole:,} of grade C or better, {table.height:,} with a known truth")
         for by in ("market", "grade"):
             show(summary(table, by))
         print_targets(targets(table))
