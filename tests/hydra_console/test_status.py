@@ -15,6 +15,7 @@ from hydra_console.status import options_standing, show_status
 from tests.support.frames import complete
 
 OLDER, NEWEST = date(2026, 1, 5), date(2026, 1, 6)
+Rows = Sequence[Mapping[str, object]]
 NO_GRADES = {"A": 0, "B": 0, "C": 0, "D": 0, "E": 0}
 
 
@@ -23,7 +24,7 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
 
 
-def write(lake: Lake, dataset: str, session: date, rows: Sequence[Mapping[str, object]], market: str = "SIM_HE") -> None:
+def write(lake: Lake, dataset: str, session: date, rows: Rows, market: str = "SIM_HE") -> None:
     frame = complete(dataset, pl.DataFrame(rows).with_columns(market=pl.lit(market), session=pl.lit(session)))
     lake.replace(dataset, market, session, session, frame)
 
