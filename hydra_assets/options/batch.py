@@ -31,7 +31,8 @@ def batch_of(vols: pl.DataFrame, slices: pl.DataFrame) -> QuoteBatch:
     place = good.join(slices.select(SLICE).with_row_index("row"), on=SLICE, how="inner", maintain_order="left")
     place = place.with_columns(pl.int_range(pl.len()).over("row").alias("column"))
     where = place["row"].to_numpy(), place["column"].to_numpy()
-    n, width = slices.height, int(where[1].max(initial=-1)) + 1
+    # Room for one quote at least: an empty row has no sum.
+    n, width = slices.height, int(where[1].max(initial=0)) + 1
     used = np.zeros((n, width), dtype=np.bool_)
     used[where] = True
     k, w, half_spread = np.zeros((n, width)), np.zeros((n, width)), np.ones((n, width))

@@ -17,18 +17,20 @@ def flows_of(quotes: pl.DataFrame, surface: pl.DataFrame, multiplier: float) -> 
     unit of one contract.
     """
     # Two series of one expiry, strike and right (a weekly option beside a monthly one) are one exposure.
-    one = [*SLICE, "underlying_contract", "strike", "right"]
+    one = [*SLICE, "strike", "right"]
+    shared = ("underlying_contract", "margin_style", "year_fraction", "rate", "underlying_settle", "log_moneyness")
     listed = (
-        quotes.filter(pl.col("strike") > 0.0, pl.col("underlying_settle") > 0.0)
+        quotes.filter(pl.col("strike") > 0.0)
         .group_by(one, maintain_order=True)
         .agg(
-            pl.col("margin_style", "year_fraction", "rate", "underlying_settle", "log_moneyness").first(),
+            pl.col(shared).first(),
             *(pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()).alias(c) for c in ("open_interest", "volume")),
         )
     )
     fitted = surface.filter(pl.col("slice_reason") == SliceReason.OK)
     placed = listed.select(*SLICE, "log_moneyness").with_columns(pl.int_range(pl.len()).alias("place"))
-    placed = placed.join(fitted.select(SLICE).with_row_index("row"), on=SLICE, how="inner").sort("row", "place")
+    rows = fitted.select(SLICE).with_row_index("row")
+    placed = placed.drop_nulls("log_moneyness").join(rows, on=SLICE, how="inner").sort("row", "place")
     total = np.full(listed.height, np.nan)
     total[placed["place"].to_numpy()] = _total_vols(fitted, placed)
     return flows(
