@@ -32,7 +32,16 @@ from tests.support.postgres import engine_on
 FIRST, LAST = date(2024, 3, 1), date(2025, 4, 11)
 MARKETS = ["SIM_HE", "SIM_ZO"]
 CHANGED_FROM = date(2025, 4, 2)
-OPTION_ASSETS = ("vol_surface", "implied_density", "implied_moments", "divergence", "feature_vector")
+OPTION_ASSETS = (
+    "clean_quotes",
+    "implied_vols",
+    "vol_surface",
+    "implied_density",
+    "implied_moments",
+    "divergence",
+    "feature_vector",
+)
+INTERVALS = ("mean", "sd", "skew", "atm_vol", "risk_reversal_25", "tilt")
 
 
 @pytest.fixture
@@ -42,7 +51,7 @@ def pipeline(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HYDRA_NOW", "2025-04-12T12:00:00+00:00")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", with_schema(database_url, "mlflow"))
     monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(tmp_path / "mlflow"))
-    config = {"kind": "simulated", "markets": MARKETS, "history_start": FIRST}
+    config = {"kind": "simulated", "markets": MARKETS, "history_start": FIRST, "bootstrap_draws": 20}
     return make_pipeline(tmp_path / "home", config, database_url, monkeypatch)
 
 
@@ -63,6 +72,7 @@ def test_from_vendor_bytes_to_a_filled_order_and_a_judged_candidate(pipeline: Pi
         execute(pipeline, pipeline.definitions, job, tags)
     sessions = {market: len(home.calendars[market].between(FIRST, LAST)) for market in MARKETS}
     every_feature_and_density_moves(pipeline.lake, sessions)
+    the_options_engine_moves(pipeline.lake, sessions)
     champion = the_champion_is_recorded_and_predicts(pipeline.lake, database.engine)
     orders_are_filled_once(pipeline, database.engine)
     lake = LakeResource(uri=str(pipeline.home / "lake"))
@@ -79,11 +89,49 @@ def every_feature_and_density_moves(lake: Lake, sessions: dict[str, int]) -> Non
         for name in FEATURE_NAMES
         if features.filter(market=market)[name].drop_nulls().n_unique() < 3
     ] == []
-    density = lake.read("implied_density")
-    assert density["density"].list.len().unique().to_list() == [129]
-    assert density["mass_residual"].abs().max() < 5e-3
-    assert density.select("tilt", "implied_sd", "implied_skew").n_unique() > 0.9 * density.height
     assert lake.read("divergence")["divergence_type"].n_unique() >= 3
+
+
+def the_options_engine_moves(lake: Lake, sessions: dict[str, int]) -> None:
+    quotes, listed = lake.read("clean_quotes"), lake.read("option_quotes")
+    assert quotes.height == listed.height, "a quote was lost between the chain and its verdict"
+    assert {"used", "in_the_money", "one_sided", "wide"} <= set(quotes["quote_reason"])
+    vols = lake.read("implied_vols")
+    assert vols.height == quotes.filter(quote_reason="used").height
+    # American options of a thin market carry a premium, and all of it is positive.
+    assert vols["early_exercise_premium"].min() > -1e-9
+    assert vols["early_exercise_premium"].max() > 0.0
+    density = lake.read("implied_density")
+    body = density.filter(pl.col("density").is_not_null())
+    assert set(body["grade"]) <= {"A", "B", "C"}
+    assert body.height > 0.5 * density.height
+    assert body["density"].list.len().unique().to_list() == [129]
+    assert body["density"].list.min().min() >= 0.0
+    assert body.select(pl.col("mass_residual", "martingale_residual").abs().max()).row(0) < (1e-6, 1e-6)
+    assert body.select("tilt", "sd", "skew").n_unique() == body.height
+    assert (body["quantiles"].list.diff(null_behavior="drop").list.min() > 0.0).all()
+    moments = lake.read("implied_moments")
+    tenors = moments.filter(pl.col("tenor").is_in(["30d", "60d", "90d"]))
+    assert dict(tenors.group_by("market").len().iter_rows()) == {m: 3 * n for m, n in sessions.items()}
+    whole = tenors.filter(moments_reason="ok")
+    for name in INTERVALS:
+        assert whole[f"{name}_se"].min() > 0.0, name
+        assert (whole[f"{name}_lo"] < whole[name]).all(), name
+        assert (whole[name] < whole[f"{name}_hi"]).all(), name
+    flows = lake.read("greeks_flows")
+    market = flows.filter(level="market", basis="open_interest")
+    assert dict(market.group_by("market").len().iter_rows()) == sessions
+    assert market["gex_unsigned_per_percent"].n_unique() > 0.9 * market.height
+    real = lake.read("real_world_density")
+    assert real.height == body.height
+    assert set(real["real_world_reason"]) == {"too_few_expiries"}
+    both = real.join(body, on=["market", "session", "expiry"], validate="1:1")
+    assert both.height == real.height
+    assert both.filter(pl.col("real_world_density") != pl.col("density")).is_empty()
+    assert real.sort("session")["expiries_realised"].to_list()[-1] > 5
+    gate = lake.read("density_gate")
+    assert dict(gate.group_by("market").len().iter_rows()) == sessions
+    assert gate.filter(gate_state="green").height > 0.8 * gate.height
 
 
 def the_champion_is_recorded_and_predicts(lake: Lake, engine: sa.Engine) -> Promotion:
@@ -142,7 +190,7 @@ def other_chains_give_other_predictions(pipeline: Pipeline) -> None:
     lake = pipeline.lake
     before = lake.read("predictions")
     quotes = lake.read("option_quotes", markets=["SIM_HE"], first=CHANGED_FROM)
-    dearer = pl.when(right="C").then(1.6).otherwise(0.8)
+    dearer = pl.when(right="C").then(1.1).otherwise(0.95)
     quotes = quotes.with_columns((pl.col(name) * dearer).alias(name) for name in ("bid", "ask", "settle"))
     lake.replace("option_quotes", "SIM_HE", CHANGED_FROM, LAST, quotes)
     tags = range_tags(["SIM_HE"], CHANGED_FROM, LAST)

@@ -63,7 +63,8 @@ class Pipeline:
 def make_pipeline(
     home: Path, config: Mapping[str, object], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Pipeline:
-    """Write ``home.yaml`` and build the definitions of the datasets on it."""
+    """Write ``home.yaml`` and build the definitions on it; no bootstrap unless it is asked for."""
+    config = {"bootstrap_draws": 0, **config}
     home.mkdir(parents=True, exist_ok=True)
     (home / "home.yaml").write_text(yaml.safe_dump(dict(config)), encoding="utf-8")
     monkeypatch.setenv("HYDRA_HOME", str(home))
