@@ -40,8 +40,8 @@ def test_every_published_density_has_mass_one_is_positive_and_has_its_mean_at_th
     grid = np.array(rows["density"].to_list())
     assert grid.shape == (rows.height, len(Z_GRID))
     assert grid.min() >= 0.0
-    # The grid's own sums, which no code of the engine has made. Its points are an eighth of a deviation apart: a raw SVI
-    # that bends more sharply than that is seen by the engine's quadrature and not by them.
+    # The grid's own sums, which no code of the engine has made. Its points are an eighth of a deviation apart: a raw
+    # SVI that bends more sharply than that is seen by the engine's quadrature and not by them.
     growth = np.exp(Z_GRID * rows["density_unit"].to_numpy()[:, None])
     for values in (grid, grid * growth):
         missing = np.abs(values.sum(axis=1) * STEP - 1.0)
