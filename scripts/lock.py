@@ -75,7 +75,10 @@ def complaints(lock_text: str, project: dict[str, object]) -> list[str]:
 def write(*, upgrade: bool) -> None:
     """Resolve and write the lock."""
     _uv("lock", *(["--upgrade"] if upgrade else []))
-    text = _uv("export", "--locked", "--format", "requirements.txt", "--no-emit-project", "--no-header", "--all-groups")
+    # Peers of the benchmarks stay out: they are nobody's dependency.
+    text = _uv(
+        "export", "--locked", "--format", "requirements.txt", "--no-emit-project", "--no-header", "--group", "dev"
+    )
     LOCK.write_text(HEADER + text, encoding="utf-8")
     print(f"{LOCK.name}: {len(pins(text))} packages")
 

@@ -1,7 +1,7 @@
 """One asset of a derived dataset from a function of a market's range: what all of them have in common."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import dagster as dg
@@ -50,6 +50,7 @@ class Inputs:
         )
 
 
+BLOCK_DAYS = 250
 Reader = Callable[[DatasetSpec, str, date | None], pl.DataFrame]
 """Other rows that a picture needs: of a dataset, a market and a session (None: all sessions)."""
 
@@ -59,6 +60,8 @@ class DerivedAsset:
     """A derived dataset, what it is made of, and how its pages look.
 
     ``notes`` are further numbers of a run's metadata; they and the picture are made once a run, of all its rows.
+    ``by_block`` computes a long range a year at a time: for datasets whose sessions do not look at each other, it
+    bounds the memory and changes nothing else.
     """
 
     spec: DatasetSpec
@@ -68,6 +71,17 @@ class DerivedAsset:
     picture: Callable[[pl.DataFrame, Reader], bytes | None] | None = None
     notes: Callable[[pl.DataFrame, Reader], Mapping[str, object]] | None = None
     why_empty: Callable[[Inputs], Mapping[date, str]] | None = None
+    by_block: bool = False
+
+
+def _blocks(part: MarketRange) -> list[MarketRange]:
+    """The range in stretches of at most ``BLOCK_DAYS`` days, in order."""
+    out = []
+    for i in range(0, len(part.days), BLOCK_DAYS):
+        days = part.days[i : i + BLOCK_DAYS]
+        sessions = [day for day in part.sessions if days[0] <= day <= days[-1]]
+        out.append(replace(part, days=days, sessions=sessions))
+    return out
 
 
 def build(asset: DerivedAsset, home_config: HomeConfig, markets: Sequence[MarketSpec]) -> dg.AssetsDefinition:
@@ -94,7 +108,10 @@ def build(asset: DerivedAsset, home_config: HomeConfig, markets: Sequence[Market
             context,
             asset.spec,
             Resources(home, lake, database),
-            lambda part: asset.compute(Inputs(home, lake, part)),
+            lambda part: pl.concat(
+                [asset.compute(Inputs(home, lake, block)) for block in (_blocks(part) if asset.by_block else [part])],
+                how="vertical_relaxed",
+            ),
             (lambda rows: picture(rows, read)) if picture else None,
             (lambda part: why(Inputs(home, lake, part))) if why else None,
             (lambda rows: notes(rows, read)) if notes else None,

@@ -128,10 +128,22 @@ def _real_world_notes(rows: pl.DataFrame, read: Reader) -> dict[str, object]:
 
 ASSETS = (
     DerivedAsset(
-        CLEAN_QUOTES, GROUP, (OPTION_QUOTES,), _clean_quotes, _picture("quote_reasons"), why_empty=_why(NO_QUOTES)
+        CLEAN_QUOTES,
+        GROUP,
+        (OPTION_QUOTES,),
+        _clean_quotes,
+        _picture("quote_reasons"),
+        why_empty=_why(NO_QUOTES),
+        by_block=True,
     ),
     DerivedAsset(
-        IMPLIED_VOLS, GROUP, (CLEAN_QUOTES,), _implied_vols, _picture("quoted_vols"), why_empty=_why(NO_USABLE_QUOTE)
+        IMPLIED_VOLS,
+        GROUP,
+        (CLEAN_QUOTES,),
+        _implied_vols,
+        _picture("quoted_vols"),
+        why_empty=_why(NO_USABLE_QUOTE),
+        by_block=True,
     ),
     DerivedAsset(
         VOL_SURFACE,
@@ -140,6 +152,7 @@ ASSETS = (
         _vol_surface,
         _picture("fitted_smiles"),
         why_empty=_why(NO_QUOTES),
+        by_block=True,
     ),
     DerivedAsset(
         IMPLIED_DENSITY,
@@ -148,8 +161,16 @@ ASSETS = (
         _implied_density,
         _picture("density_fan"),
         why_empty=_why(NO_USABLE_SLICE),
+        by_block=True,
     ),
-    DerivedAsset(IMPLIED_MOMENTS, GROUP, (IMPLIED_DENSITY, VOL_SURFACE), _implied_moments, _picture("moments_history")),
+    DerivedAsset(
+        IMPLIED_MOMENTS,
+        GROUP,
+        (IMPLIED_DENSITY, VOL_SURFACE),
+        _implied_moments,
+        _picture("moments_history"),
+        by_block=True,
+    ),
     DerivedAsset(
         GREEKS_FLOWS,
         GROUP,
@@ -157,6 +178,7 @@ ASSETS = (
         _greeks_flows,
         _picture("gamma_by_strike"),
         why_empty=_why(NO_QUOTES),
+        by_block=True,
     ),
     DerivedAsset(
         REAL_WORLD_DENSITY,

@@ -6,7 +6,8 @@ with b = 1..60 draws of every mid uniformly between its bid and ask, T the stati
 model i. The first term alone covers 28-72 % where 90 % is meant: a model does not know what it cannot bend to. The
 second weighs the models by v_i in proportion to exp(-AICc/32). AICc's own weights, exp(-AICc/2), pick the best model
 far more surely than it deserves (72-90 % covered); equal weights let a hopeless one make intervals half as wide again.
-The 32 is calibrated on the accuracy study, and holds on draws it had not seen. Intervals are T +- 1.645 se.
+The 32 is calibrated on the accuracy study; on draws it had not seen moments and volatility keep their 90 %, tilts fall
+to 84-87 % (docs/studies). Intervals are T +- 1.645 se.
 
 The uniforms are made by address: U depends on (seed, slice id, draw, rank of the quote's strike) and on nothing else,
 so a slice's interval is the same in any batch. Mixing function: G. Steele, D. Lea and C. Flood, "Fast splittable
