@@ -77,14 +77,18 @@ def surface_findings(surface: pl.DataFrame) -> pl.DataFrame:
 
 def density_findings(density: pl.DataFrame, surface: pl.DataFrame) -> pl.DataFrame:
     """Rules on ``implied_density``, with ``vol_surface`` of the same sessions for the slices that have none."""
+    body = pl.col("grade").is_in(["A", "B", "C"])
+    # A published density whose integral is not known is as bad as one that is wrong.
+    holds = {
+        DensityRule.UNIT_MASS: pl.col("mass_residual").abs() <= MAX_RESIDUAL,
+        DensityRule.MARTINGALE: pl.col("martingale_residual").abs() <= MAX_RESIDUAL,
+        DensityRule.BUTTERFLY: pl.col("min_density").fill_nan(None) >= MIN_DENSITY,
+    }
     found = _per_session(
-        density,
-        ~(pl.col("mass_residual").abs() <= MAX_RESIDUAL).all().alias(DensityRule.UNIT_MASS),
-        ~(pl.col("martingale_residual").abs() <= MAX_RESIDUAL).all().alias(DensityRule.MARTINGALE),
-        (pl.col("min_density") < MIN_DENSITY).any().alias(DensityRule.BUTTERFLY),
+        density, *((body & ~good.fill_null(value=False)).any().alias(rule) for rule, good in holds.items())
     )
     near = pl.col("days_to_expiry").is_between(*GRADED_DAYS)
-    good = density.filter(near & pl.col("grade").is_in(["A", "B", "C"])).group_by(KEY).agg(pl.len().alias("good"))
+    good = density.filter(near & body).group_by(KEY).agg(pl.len().alias("good"))
     quoted = surface.filter(near & (pl.col("quotes_seen") > 0)).group_by(KEY).agg(pl.len().alias("slices"))
     share = quoted.join(good, on=KEY, how="left").select(
         *KEY,

@@ -40,7 +40,7 @@ def density_rows(n: int = EXPIRIES) -> pl.DataFrame:
 
 
 def curve_rows(z: np.ndarray) -> pl.DataFrame:
-    """Rows of ``futures_curve``: each future settles on its option's expiry z units from its forward, then elsewhere."""
+    """Rows of ``futures_curve``: each future settles on its option's expiry z units from its forward, then leaves."""
     days = density_rows(len(z))
     settles = days.select(
         "market",

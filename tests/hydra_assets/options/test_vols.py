@@ -62,6 +62,20 @@ def test_half_spreads_go_over_at_the_european_vega_and_stop_at_the_floor() -> No
     assert both["half_spread_variance"].to_list() == pytest.approx(as_variance.to_list(), rel=1e-12)
 
 
+@pytest.mark.parametrize("exercise", ["european", "american"])
+def test_a_call_on_f_at_k_is_a_put_on_k_at_f(exercise: str) -> None:
+    judged = stored("clean_quotes", clean(Chain(ssvi(rho=-0.6), exercise=exercise, jitter=0.4).quotes(), TERMS))
+    mirrored = judged.with_columns(
+        pl.col("underlying_settle").alias("strike"),
+        pl.col("strike").alias("underlying_settle"),
+        pl.when(pl.col("right") == "C").then(pl.lit("P")).otherwise(pl.lit("C")).alias("right"),
+        -pl.col("log_moneyness"),
+    )
+    one, other = implied_vols(judged), implied_vols(mirrored)
+    for name in ("iv", "iv_half_spread", "early_exercise_premium", "european_price"):
+        assert other[name].to_list() == pytest.approx(one[name].to_list(), rel=1e-9, abs=1e-12), name
+
+
 def test_a_quote_without_a_volatility_has_a_status_and_no_number() -> None:
     rows = stored("clean_quotes", clean(Chain(exercise="american").quotes(), TERMS))
     # What ``clean`` would refuse, let through: one at immediate exercise, one above its forward.
