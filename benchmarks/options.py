@@ -47,7 +47,14 @@ class Stage:
 
 
 def peak_gb() -> float:
-    """Peak resident memory of this process so far, in units of 2^30 bytes."""
+    """Peak resident memory of this process so far, in units of 2^30 bytes.
+
+    From /proc where there is one: the peak of getrusage is inherited from the parent process.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        high = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(high.split()[1]) / 1024**2
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 
 
