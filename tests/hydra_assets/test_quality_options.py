@@ -226,13 +226,13 @@ def test_a_jump_is_eight_scales_of_the_changes_before_it() -> None:
 
 
 def test_a_short_history_judges_nothing() -> None:
-    calm = np.arange(MIN_JUMP_HISTORY + 1) * 0.01  # as many changes as are needed
-    assert jumps(np.append(calm, 50.0))[-1]
-    assert not jumps(np.append(calm[1:], 50.0)).any()
+    calm = np.linspace(0.0, 0.6, MIN_JUMP_HISTORY + 1)  # as many changes as are needed
+    assert jumps(extended(calm, 50.0))[-1]
+    assert not jumps(extended(calm[1:], 50.0)).any()
 
 
 def test_a_missing_value_is_no_jump_and_no_change_on_either_side() -> None:
-    values = np.arange(200) * 0.01
+    values = np.linspace(0.0, 2.0, 200)
     values[150] = np.nan
     values[151:] += 40.0
     assert not jumps(values).any()

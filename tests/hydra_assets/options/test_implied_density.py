@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hydra_assets.options.bootstrap import NORMAL_90
+from hydra_assets.options.batch import SLICE, batch_of, slice_ids
+from hydra_assets.options.bootstrap import NORMAL_90, bootstrap
 from hydra_assets.options.clean import QuoteTerms
 from hydra_assets.options.density import Z_GRID
-from hydra_assets.options.implied_density import COLUMNS, densities_of
+from hydra_assets.options.implied_density import COLUMNS, SEED, densities_of
+from hydra_assets.options.moments import COLUMN
 from hydra_assets.options.vol_surface import average_of
 from tests.support.chains import TERMS, Chain, Stages, fitted, noisy_chain, ssvi, stages, weekdays
 
@@ -159,9 +161,25 @@ def test_the_unit_of_price_changes_no_volatility_and_no_moment(exercise: str) ->
         for end in ("", "_se"):
             values, again = (f.density[f"{name}{end}"].item() for f in (one, ten))
             assert again == pytest.approx(values, rel=1e-7, abs=1e-12), name
-    assert ten.density["quantiles"].item().to_list() == pytest.approx(
-        (one.density["quantiles"].item() * 10.0).to_list(), rel=1e-9
-    )
+    for name in ("quantiles", "quantiles_se"):
+        values, again = (f.density[name].item().to_list() for f in (one, ten))
+        assert again == pytest.approx([10.0 * x for x in values], rel=1e-7), name
+
+
+def test_standard_errors_are_the_quotes_noise_and_the_choice_of_model() -> None:
+    found = noisy()
+    good = found.surface.filter(pl.col("slice_reason") == "ok", pl.col("fit_kind") == "three_models")
+    smiles, batch = average_of(good), batch_of(found.vols, good)
+    within, _ = bootstrap(batch.quotes, smiles.models[0], SEED, slice_ids(good), 20)  # type: ignore[arg-type]
+    rows = good.join(found.density, on=SLICE, how="left", maintain_order="left")
+    for name in ("sd", "skew"):
+        noise = np.sqrt(within[:, COLUMN[COLUMNS[name]]])
+        se = rows[f"{name}_se"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        known = np.isfinite(se)
+        assert known.sum() > 60
+        assert (se[known] >= noise[known]).all()
+        # Three models never agree on a noisy chain.
+        assert np.median(se[known] / noise[known]) > 1.05, name
 
 
 def test_standard_errors_depend_on_the_name_of_the_slice_and_not_on_its_place() -> None:
