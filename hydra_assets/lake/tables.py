@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import polars as pl
+import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
@@ -23,6 +24,7 @@ STORAGE_YEAR = "storage_year"
 """Internal column: year of the partition date, by which files are laid out. Never shown to a reader."""
 MAX_TRIES = 12
 COMPACT_ABOVE_FILES = 400
+ROWS_A_BATCH = 65_536
 
 
 class LakeError(Exception):
@@ -67,7 +69,7 @@ class Lake:
             dataset,
             lambda: write_deltalake(
                 self.uri(dataset),
-                stored.to_arrow(),
+                _batches(stored),
                 mode="append",
                 partition_by=["market", STORAGE_YEAR],
                 configuration={"delta.appendOnly": "true"},
@@ -96,7 +98,7 @@ class Lake:
         if not self.exists(dataset):
             write_deltalake(
                 self.uri(dataset),
-                stored.to_arrow(),
+                _batches(stored),
                 mode="error",
                 partition_by=["market", STORAGE_YEAR],
                 storage_options=self.storage_options,
@@ -106,7 +108,7 @@ class Lake:
         else:
             write_deltalake(
                 self.uri(dataset),
-                stored.to_arrow(),
+                _batches(stored),
                 mode="overwrite",
                 predicate=where,
                 storage_options=self.storage_options,
@@ -179,6 +181,11 @@ def _checked(market: str) -> str:
         msg = f"{market!r} is no market symbol"
         raise LakeError(msg)
     return market
+
+
+def _batches(rows: pl.DataFrame) -> pa.RecordBatchReader:
+    """Rows as a stream: the writer then holds a batch at a time and not a second copy of everything."""
+    return rows.to_arrow().to_reader(ROWS_A_BATCH)
 
 
 def _stored(spec: DatasetSpec, rows: pl.DataFrame) -> pl.DataFrame:
