@@ -20,8 +20,8 @@ SYNTHETIC_HALF_SPREAD_OF_SETTLE = 0.05
 MIN_DAYS_TO_EXPIRY = 3
 MAX_UNDERLYING_AGE_SESSIONS = 1
 MAX_QUOTE_AGE_HOURS = 30.0
-MAX_MONEYNESS_RATIO = 20.0
-"""A strike that far from its forward is in another unit: the widest listed ones are at a tenth and five times it."""
+MAX_MONEYNESS_RATIO = 50.0
+"""A strike that far from its forward is in another unit: puts on natural gas are listed down to a thirtieth of it."""
 SLICE = ("market", "session", "expiry")
 
 
