@@ -75,12 +75,13 @@ class DerivedAsset:
 
 
 def _blocks(part: MarketRange) -> list[MarketRange]:
-    """The range in stretches of at most ``BLOCK_DAYS`` days, in order."""
+    """The range in stretches of at most ``BLOCK_DAYS`` days, in order; those without a decided session are left out."""
     out = []
     for i in range(0, len(part.days), BLOCK_DAYS):
         days = part.days[i : i + BLOCK_DAYS]
         sessions = [day for day in part.sessions if days[0] <= day <= days[-1]]
-        out.append(replace(part, days=days, sessions=sessions))
+        if sessions:
+            out.append(replace(part, days=days, sessions=sessions))
     return out
 
 

@@ -73,7 +73,7 @@ def fit_smiles(quotes: SliceQuotes, layout: Layout) -> SmileFits:
     calls = (quotes.used & (quotes.k >= 0.0)).sum(axis=1)
     puts = (quotes.used & (quotes.k < 0.0)).sum(axis=1)
     full = (layout.strikes >= FULL_STRIKES) & (np.minimum(calls, puts) >= QUOTES_PER_WING)
-    thin = ~full & (calls + puts >= THIN_STRIKES)
+    thin = ~full & (layout.strikes >= THIN_STRIKES)
     few = ~full & ~thin & (calls + puts > 0)
     kind = np.select([full, thin, few], [0, 1, 2], default=-1)
     sound = np.flatnonzero(full)

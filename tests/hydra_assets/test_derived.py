@@ -15,4 +15,9 @@ def test_blocks_cover_the_range_once_and_in_order() -> None:
     assert [day for block in blocks for day in block.days] == days
     assert [day for block in blocks for day in block.sessions] == sessions
     assert all(block.first <= s <= block.last for block in blocks for s in block.sessions)
-    assert _blocks(MarketRange("SIM_HE", days[:1], [], {})) == [MarketRange("SIM_HE", days[:1], [], {})]
+
+
+def test_a_stretch_of_closed_or_open_days_is_not_computed() -> None:
+    days = [date(2024, 1, 1) + timedelta(days=i) for i in range(BLOCK_DAYS + 2)]
+    [block] = _blocks(MarketRange("SIM_HE", days, days[:BLOCK_DAYS], {}))
+    assert block.days == days[:BLOCK_DAYS]
