@@ -194,7 +194,8 @@ def partition_records(
     # A year at a time: hashing sorts a copy of what it is given.
     stretches = [part.days[i : i + HASHED_DAYS] for i in range(0, len(part.days), HASHED_DAYS)]
     hashes = pl.concat(
-        partition_hashes(spec, rows.filter(pl.col("session").is_between(days[0], days[-1]))) for days in stretches
+        partition_hashes(spec, rows.filter(pl.col(spec.partition_column).is_between(days[0], days[-1])))
+        for days in stretches
     )
     default = {day: reasons.get(day, NO_INPUT) for day in part.days} | part.reasons
     return (
