@@ -36,8 +36,9 @@ def option_quotes(
     Returns
     -------
     Rows of ``option_quotes``: options quoted or settled within the staleness limit and not past expiry at the
-    cutoff. ``year_fraction`` is ACT/365 from the cutoff to the end of the expiry date, in UTC days. Activity is the
-    newest known, one session behind the quote as its publisher releases it.
+    cutoff. ``year_fraction`` is ACT/365 from the cutoff to the option's end: the instant that the market's terms name,
+    else the end of the expiry date in UTC. Activity is the newest known, one session behind the quote as its
+    publisher releases it.
     """
     if terms is None or chains.is_empty() or not sessions:
         return pl.DataFrame(schema=OPTION_QUOTES.schema)
@@ -62,8 +63,7 @@ def option_quotes(
         pl.col("settle").alias("underlying_settle"),
         pl.col("settle_age_sessions").alias("underlying_age_sessions"),
     )
-    end_of_expiry = pl.col("expiry").cast(pl.Datetime("us")).dt.replace_time_zone("UTC") + pl.duration(days=1)
-    to_expiry_seconds = (end_of_expiry - pl.col("cutoff")).dt.total_seconds()
+    to_expiry_seconds = (_end_of_life(terms, calendar.timezone) - pl.col("cutoff")).dt.total_seconds()
     return (
         prices.drop("volume", "open_interest", "session", "market")
         .join(activity, on=["option", "target"], how="left")
@@ -82,3 +82,9 @@ def option_quotes(
         .select(pl.col(name).cast(dtype) for name, dtype in OPTION_QUOTES.schema.items())
         .sort(OPTION_QUOTES.key)
     )
+
+
+def _end_of_life(terms: OptionTerms, timezone: str) -> pl.Expr:
+    if terms.expires_at is None:
+        return pl.col("expiry").cast(pl.Datetime("us")).dt.replace_time_zone("UTC") + pl.duration(days=1)
+    return pl.col("expiry").dt.combine(terms.expires_at).dt.replace_time_zone(timezone).dt.convert_time_zone("UTC")

@@ -16,12 +16,15 @@ MAX_SLICES = 6
 MODEL_STYLES = {"ssvi": "--", "mixture": ":", "svi": "-."}
 
 
-def _newest(rows: pl.DataFrame) -> tuple[str, date, pl.DataFrame]:
-    """First market, its newest session with rows, and those rows."""
-    market = str(rows["market"].min())
-    one = rows.filter(pl.col("market") == market)
-    session: date = one.sort("session")["session"].to_list()[-1]
-    return market, session, one.filter(pl.col("session") == session)
+def _newest(rows: pl.DataFrame, where: pl.Expr) -> tuple[str, date, pl.DataFrame] | None:
+    """First market, its newest session, and their rows, of those for which ``where`` holds; None where none does."""
+    # Two columns first: a copy of ten years of options is hundreds of megabytes.
+    keys = rows.lazy().filter(where).select("market", "session").collect()
+    if keys.is_empty():
+        return None
+    market = str(keys["market"].min())
+    session: date = max(keys.filter(pl.col("market") == market)["session"].unique().to_list())
+    return market, session, rows.filter(where & (pl.col("market") == market) & (pl.col("session") == session))
 
 
 def quote_reasons(rows: pl.DataFrame, _: Reader) -> bytes | None:
@@ -36,10 +39,10 @@ def quote_reasons(rows: pl.DataFrame, _: Reader) -> bytes | None:
 
 def quoted_vols(rows: pl.DataFrame, _: Reader) -> bytes | None:
     """Implied volatilities with their half-spreads, per expiry of the newest session."""
-    good = rows.filter(pl.col("iv").is_not_null())
-    if good.is_empty():
+    newest = _newest(rows, pl.col("iv").is_not_null())
+    if newest is None:
         return None
-    market, session, part = _newest(good)
+    market, session, part = newest
     with canvas(f"{market} implied volatilities of {session}", [market]) as (figure, axes):
         for (expiry,), one in list(part.sort("expiry", "strike").group_by(["expiry"], maintain_order=True))[
             :MAX_SLICES
@@ -55,10 +58,10 @@ def quoted_vols(rows: pl.DataFrame, _: Reader) -> bytes | None:
 
 def fitted_smiles(rows: pl.DataFrame, read: Reader) -> bytes | None:
     """The best-quoted expiry of the newest session: quotes with spreads, the three fits and their average."""
-    good = rows.filter(pl.col("slice_reason") == SliceReason.OK)
-    if good.is_empty():
+    newest = _newest(rows, pl.col("slice_reason") == SliceReason.OK)
+    if newest is None:
         return None
-    market, session, part = _newest(good)
+    market, session, part = newest
     best = part.sort("quotes_used", "expiry", descending=[True, False]).head(1)
     expiry, years = best["expiry"][0], best["year_fraction"][0]
     quotes = read(IMPLIED_VOLS, market, session).filter((pl.col("expiry") == expiry) & pl.col("iv").is_not_null())
@@ -88,10 +91,10 @@ def fitted_smiles(rows: pl.DataFrame, read: Reader) -> bytes | None:
 
 def density_fan(rows: pl.DataFrame, _: Reader) -> bytes | None:
     """Densities of the price at each expiry of the newest session."""
-    good = rows.filter(pl.col("density").is_not_null())
-    if good.is_empty():
+    newest = _newest(rows, pl.col("density").is_not_null())
+    if newest is None:
         return None
-    market, session, part = _newest(good)
+    market, session, part = newest
     with canvas(f"{market} implied densities of {session}", [market]) as (figure, axes):
         shown = part.sort("expiry").head(MAX_SLICES)
         columns = ("expiry", "density", "density_unit", "forward", "grade")
@@ -126,11 +129,11 @@ def moments_history(rows: pl.DataFrame, _: Reader) -> bytes | None:
 
 def gamma_by_strike(rows: pl.DataFrame, _: Reader) -> bytes | None:
     """Gamma exposure by strike of the newest session, unsigned and under the dealers' convention."""
-    strikes = rows.filter((pl.col("level") == "strike") & (pl.col("basis") == "open_interest"))
-    known = strikes.filter(pl.col("gex_unsigned_per_percent").is_not_null())
-    if known.is_empty():
+    strikes = (pl.col("level") == "strike") & (pl.col("basis") == "open_interest")
+    newest = _newest(rows, strikes & pl.col("gex_unsigned_per_percent").is_not_null())
+    if newest is None:
         return None
-    market, session, part = _newest(known)
+    market, session, part = newest
     names = ("gex_unsigned_per_percent", "gex_signed_per_percent")
     summed = part.group_by("strike").agg(pl.col(*names).sum()).sort("strike")
     with canvas(f"{market} gamma exposure by strike on {session}", [market]) as (figure, axes):

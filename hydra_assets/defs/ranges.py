@@ -20,7 +20,7 @@ CODE_VERSION = "1"
 """Version of the assets' logic, recorded with each partition; raised when the same input gives another output."""
 COMPUTE_SECONDS = "compute_seconds"
 """Wall time that a run spent in the asset's own computation, reading included, writing not."""
-HASHED_DAYS = 250
+HASHED_DAYS = 60
 CLOSED = "closed"
 NO_INPUT = "no_input"
 NOT_FINISHED = "not_finished"
@@ -191,7 +191,7 @@ def partition_records(
     spec: DatasetSpec, part: MarketRange, rows: pl.DataFrame, reasons: Mapping[date, str]
 ) -> pl.DataFrame:
     """One record per asked-for partition, empty ones with the reason."""
-    # A year at a time: hashing sorts a copy of what it is given.
+    # A quarter at a time: hashing sorts a copy of what it is given.
     stretches = [part.days[i : i + HASHED_DAYS] for i in range(0, len(part.days), HASHED_DAYS)]
     hashes = pl.concat(
         partition_hashes(spec, rows.filter(pl.col(spec.partition_column).is_between(days[0], days[-1])))

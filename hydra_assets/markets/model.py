@@ -108,6 +108,8 @@ class OptionTerms(Strict):
     strike_interval: Annotated[float, Field(gt=0)]
     underlying_month: dict[str, str]
     discount_rate: Annotated[float, Field(ge=-0.05, le=0.25)] | None = None
+    expires_at: time | None = None
+    """Local instant of the expiry date at which an option ends; None counts to the end of the date in UTC."""
 
     @model_validator(mode="after")
     def _months_are_letters(self) -> Self:

@@ -1,6 +1,6 @@
 """Option quotes: the right underlying settle, day counts, staleness and late activity."""
 
-from datetime import date
+from datetime import date, time
 
 import polars as pl
 import pytest
@@ -55,6 +55,18 @@ def test_settle_day_count_and_age() -> None:
     # 17:30 Chicago on 2025-03-04 is 23:30 UTC: half an hour and 41 days to the end of the expiry date.
     assert out["year_fraction"] == pytest.approx((41 + 0.5 / 24) / 365, rel=1e-12)
     assert out["quote_age_hours"] == pytest.approx(3.5)
+
+
+def test_an_option_ends_at_the_instant_that_its_terms_name() -> None:
+    assert TERMS is not None
+    row = quote(DAYS[0], 80.0, 2.0, expiry=DAYS[1])
+    cutoffs = cutoff_frame(CHICAGO, DAYS)
+    terms = TERMS.model_copy(update={"expires_at": time(13, 0)})
+    out = option_quotes(row, CURVE, "HE", CHICAGO, DAYS, terms, cutoffs)
+    # From 17:30 to 13:00 of the next day; at that day's own cutoff it is over, though the date is not.
+    assert out["session"].to_list() == [DAYS[0]]
+    assert out["year_fraction"].to_list() == pytest.approx([19.5 / 24 / 365], rel=1e-12)
+    assert quotes(row)["session"].to_list() == DAYS[:2]
 
 
 def test_a_quote_lives_one_session_and_no_longer() -> None:
