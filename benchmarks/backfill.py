@@ -79,8 +79,8 @@ def make_home(home: Path, sessions: int) -> tuple[date, date]:
     return first, last
 
 
-def ranges_of_datasets(first: date, last: date) -> dict[str, tuple[str, str]]:
-    """Partition ranges of every dataset: those of the two jobs that `hydra cycle` runs for them."""
+def ranges_of_datasets(first: date, last: date, groups: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Partition ranges of the datasets of the groups (none: of all), as of the two jobs that `hydra cycle` runs."""
     from hydra_assets.definitions import defs  # noqa: PLC0415  the home must be there
     from hydra_assets.defs.jobs import (  # noqa: PLC0415
         DATASETS_JOB,
@@ -92,8 +92,11 @@ def ranges_of_datasets(first: date, last: date) -> dict[str, tuple[str, str]]:
     )
 
     ranges = {}
+    graph = defs.resolve_asset_graph()
     for job, tags in ((REPORTS_JOB, week_tags(first, last)), (DATASETS_JOB, range_tags(MARKETS, first, last))):
         for key in defs.resolve_job_def(job).asset_layer.selected_asset_keys:
+            if groups and graph.get(key).group_name not in groups:
+                continue
             ranges[key.to_user_string()] = (tags[RANGE_START], tags[RANGE_END])
     return ranges
 
@@ -187,11 +190,11 @@ def report(instance: dg.DagsterInstance, ui: DagsterUi, assets: list[str], backf
     print(f"last run ended {last_run - start:.1f} s after the launch; Dagster's own share {own / wall:.0%} of the wall")
 
 
-def measure(home: Path, sessions: int) -> bool:
+def measure(home: Path, sessions: int, groups: Sequence[str]) -> bool:
     """Make the home, run the backfill, print the tables; whether it succeeded."""
     first, last = make_home(home, sessions)
     ensure(home)
-    ranges = ranges_of_datasets(first, last)
+    ranges = ranges_of_datasets(first, last, groups)
     print(f"{len(MARKETS)} markets x {sessions:,} sessions ({first} to {last}), {len(ranges)} datasets")
     with dagster_ui(home) as ui, dg.DagsterInstance.get() as instance:
         start = time.time()
@@ -206,13 +209,14 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=2500)
+    parser.add_argument("--groups", nargs="*", default=[], help="asset groups (raw, curated ...); all without")
     parser.add_argument("--keep", type=Path, help="make the home here and keep it")
     options = parser.parse_args()
     home = options.keep or Path(tempfile.mkdtemp(prefix="hydra-backfill-"))
     os.environ |= {"HYDRA_HOME": str(home), "HYDRA_NOW": NOW.isoformat()}
     os.environ.pop("HYDRA_POSTGRES_URL", None)
     try:
-        succeeded = measure(home, options.sessions)
+        succeeded = measure(home, options.sessions, options.groups)
     finally:
         stop(home)
         if not options.keep:
