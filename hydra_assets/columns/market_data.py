@@ -102,7 +102,12 @@ MARKET_DATA: dict[str, Column] = {
     "underlying_settle": Column(F64, "price unit", "Settle of the underlying future as known at the cutoff."),
     "underlying_age_sessions": Column(I64, "sessions", "Age of underlying_settle.", minimum=0),
     "days_to_expiry": Column(I64, "days", "Calendar days from the session to expiry.", minimum=0),
-    "year_fraction": Column(F64, "years", "ACT/365 from the cutoff to the end of the option.", minimum=0),
+    "year_fraction": Column(
+        F64,
+        "years",
+        "ACT/365 from the cutoff to the end of the expiry date (exact where the terms name the instant).",
+        minimum=0,
+    ),
     "quote_age_hours": Column(F64, "hours", "From the quote's instant to the cutoff.", minimum=0),
     "exercise": Column(STR, "code", "Exercise style.", allowed=("american", "european")),
     "margin_style": Column(STR, "code", "Premium style.", allowed=("premium_upfront", "futures_style")),

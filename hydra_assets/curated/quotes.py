@@ -36,9 +36,9 @@ def option_quotes(
     Returns
     -------
     Rows of ``option_quotes``: options quoted or settled within the staleness limit and not past expiry at the
-    cutoff. ``year_fraction`` is ACT/365 from the cutoff to the option's end: the instant that the market's terms name,
-    else the end of the expiry date in UTC. Activity is the newest known, one session behind the quote as its
-    publisher releases it.
+    cutoff. ``year_fraction`` is ACT/365 from the cutoff to the end of the expiry date in UTC; where the market's terms
+    name the instant at which options end, from the session's newest quote to that instant. Activity is the newest
+    known, one session behind the quote as its publisher releases it.
     """
     if terms is None or chains.is_empty() or not sessions:
         return pl.DataFrame(schema=OPTION_QUOTES.schema)
@@ -63,7 +63,10 @@ def option_quotes(
         pl.col("settle").alias("underlying_settle"),
         pl.col("settle_age_sessions").alias("underlying_age_sessions"),
     )
-    to_expiry_seconds = (_end_of_life(terms, calendar.timezone) - pl.col("cutoff")).dt.total_seconds()
+    end, start = _end_of_life(terms, calendar.timezone), pl.col("cutoff")
+    if terms.expires_at is not None:
+        # To the minute, then also from the chain's own instant: a snapshot may be hours older than the cutoff.
+        start = pl.min_horizontal(pl.col("event_time").max().over("session"), start)
     return (
         prices.drop("volume", "open_interest", "session", "market")
         .join(activity, on=["option", "target"], how="left")
@@ -73,12 +76,12 @@ def option_quotes(
         .with_columns(
             pl.lit(market).alias("market"),
             (pl.col("expiry") - pl.col("session")).dt.total_days().alias("days_to_expiry"),
-            (to_expiry_seconds / (SECONDS_A_DAY * YEAR_DAYS)).alias("year_fraction"),
+            ((end - start).dt.total_seconds() / (SECONDS_A_DAY * YEAR_DAYS)).alias("year_fraction"),
             ((pl.col("cutoff") - pl.col("event_time")).dt.total_seconds() / 3600).alias("quote_age_hours"),
             pl.lit(str(terms.exercise)).alias("exercise"),
             pl.lit(str(terms.margin_style)).alias("margin_style"),
         )
-        .filter((pl.col("days_to_expiry") >= 0) & (pl.col("year_fraction") > 0))
+        .filter((pl.col("days_to_expiry") >= 0) & (end > pl.col("cutoff")))
         .select(pl.col(name).cast(dtype) for name, dtype in OPTION_QUOTES.schema.items())
         .sort(OPTION_QUOTES.key)
     )

@@ -10,6 +10,8 @@ from hydra_assets.options.black76 import Floats
 from hydra_assets.options.slices import SliceQuotes
 
 SLICE = ("market", "session", "expiry")
+BATCHED = (*SLICE, "strike", "right", "iv_status", "log_moneyness", "total_variance", "half_spread_variance")
+"""The columns of ``implied_vols`` that a batch is made of."""
 _FNV_OFFSET, _FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3
 
 
@@ -27,7 +29,8 @@ def batch_of(vols: pl.DataFrame, slices: pl.DataFrame) -> QuoteBatch:
 
     Within a slice they stand in order of strike and right.
     """
-    good = vols.filter(pl.col("iv_status") == "ok").sort([*SLICE, "strike", "right"], maintain_order=True)
+    good = vols.select(BATCHED).filter(pl.col("iv_status") == "ok")
+    good = good.sort([*SLICE, "strike", "right"], maintain_order=True)
     place = good.join(slices.select(SLICE).with_row_index("row"), on=SLICE, how="inner", maintain_order="left")
     place = place.with_columns(pl.int_range(pl.len()).over("row").alias("column"))
     where = place["row"].to_numpy(), place["column"].to_numpy()

@@ -14,6 +14,7 @@ of a thin chain, so the median of the few tightest ones is taken.
 
 import polars as pl
 
+PAIRED = ("strike", "right", "bid", "ask", "rate", "year_fraction", "margin_style", "exercise")
 MAX_PAIRS = 5
 MIN_PAIRS = 3
 SLICE = ("market", "session", "expiry")
@@ -41,8 +42,13 @@ def parity_forwards(quotes: pl.DataFrame) -> pl.DataFrame:
         pl.col("strike").is_finite() & (pl.col("strike") > 0.0),
         pl.col("rate").is_finite(),
     )
-    good = quotes.filter(two_sided).with_columns(
-        ((pl.col("bid") + pl.col("ask")) / 2).alias("mid"), ((pl.col("ask") - pl.col("bid")) / 2).alias("half_spread")
+    good = (
+        quotes.select(*SLICE, *PAIRED)
+        .filter(two_sided)
+        .with_columns(
+            ((pl.col("bid") + pl.col("ask")) / 2).alias("mid"),
+            ((pl.col("ask") - pl.col("bid")) / 2).alias("half_spread"),
+        )
     )
     key = [*SLICE, "strike"]
     puts = good.filter(pl.col("right") == "P").select(*key, "mid", "half_spread").unique(key, maintain_order=True)

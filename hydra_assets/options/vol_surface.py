@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hydra_assets.options.average import MODELS, Average
-from hydra_assets.options.batch import SLICE, QuoteBatch, batch_of
+from hydra_assets.options.batch import BATCHED, SLICE, QuoteBatch, batch_of
 from hydra_assets.options.black76 import Floats
 from hydra_assets.options.clean import QuoteReason
 from hydra_assets.options.mixture import LognormalMixture
@@ -33,6 +33,9 @@ MODEL_CLASSES: dict[str, type[Ssvi] | type[LognormalMixture] | type[Svi]] = {
     "svi": Svi,
 }
 WEIGHTS = tuple(f"weight_{name}" for name in MODELS)
+
+SHARED = ("underlying_contract", "days_to_expiry", "year_fraction", "rate", "exercise", "margin_style")
+JUDGED = ("underlying_settle", "quote_reason", "half_spread", "mid", "synthetic_spread")
 
 
 class SliceReason(StrEnum):
@@ -59,7 +62,7 @@ def fit_surface(quotes: pl.DataFrame, vols: pl.DataFrame) -> pl.DataFrame:
     mismatch = gap & away & (pl.col("parity_pairs") >= MIN_PAIRS)
     slices = slices.with_columns(mismatch.fill_null(value=False).alias("mismatch"))
     right_forward = slices.filter(~pl.col("mismatch")).select(SLICE)
-    batch = batch_of(vols.join(right_forward, on=SLICE, how="semi", maintain_order="left"), slices)
+    batch = batch_of(vols.select(BATCHED).join(right_forward, on=SLICE, how="semi", maintain_order="left"), slices)
     fits = fit_smiles(batch.quotes, _layout(slices, batch))
     standing = pl.Series(fits.average.standing)
     counted = pl.Series(batch.quotes.used.sum(axis=1).astype(np.int64))
@@ -99,9 +102,10 @@ def average_of(surface: pl.DataFrame) -> Average:
 def _slices(quotes: pl.DataFrame) -> pl.DataFrame:
     """Every slice with what is the same for all its quotes, its counts and its parity forward."""
     used = pl.col("quote_reason") == QuoteReason.USED
-    ordered = quotes.sort([*SLICE, "strike", "right"], maintain_order=True)
+    order = [*SLICE, "strike", "right"]
+    ordered = quotes.select(*order, *SHARED, *JUDGED).sort(order, maintain_order=True)
     slices = ordered.group_by(SLICE, maintain_order=True).agg(
-        pl.col("underlying_contract", "days_to_expiry", "year_fraction", "rate", "exercise", "margin_style").first(),
+        pl.col(SHARED).first(),
         pl.col("underlying_settle").drop_nulls().first().alias("forward"),
         pl.len().cast(pl.Int64).alias("quotes_seen"),
         pl.col("strike").filter(used).n_unique().cast(pl.Int64).alias("strikes_used"),

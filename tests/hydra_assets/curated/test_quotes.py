@@ -63,9 +63,9 @@ def test_an_option_ends_at_the_instant_that_its_terms_name() -> None:
     cutoffs = cutoff_frame(CHICAGO, DAYS)
     terms = TERMS.model_copy(update={"expires_at": time(13, 0)})
     out = option_quotes(row, CURVE, "HE", CHICAGO, DAYS, terms, cutoffs)
-    # From 17:30 to 13:00 of the next day; at that day's own cutoff it is over, though the date is not.
+    # From the settlement at 14:00 to 13:00 of the next day; at that day's own cutoff it is over, the date is not.
     assert out["session"].to_list() == [DAYS[0]]
-    assert out["year_fraction"].to_list() == pytest.approx([19.5 / 24 / 365], rel=1e-12)
+    assert out["year_fraction"].to_list() == pytest.approx([23 / 24 / 365], rel=1e-12)
     assert quotes(row)["session"].to_list() == DAYS[:2]
 
 
