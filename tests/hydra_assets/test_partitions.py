@@ -1,5 +1,7 @@
 from datetime import UTC, date, datetime
 
+import dagster as dg
+
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.loader import load_markets
 from hydra_assets.partitions import SESSION, common_holidays, market_session_partitions
@@ -32,3 +34,15 @@ def test_the_list_of_holidays_stays_short() -> None:
 def test_a_holiday_of_one_calendar_only_is_no_common_one() -> None:
     common = common_holidays(["CMEGlobex_Lean_Hog", "weekdays"], date(2025, 1, 1), date(2025, 12, 31))
     assert common == []
+
+
+def test_keys_are_made_once_a_day_and_are_those_of_their_day() -> None:
+    definition = market_session_partitions(HOME, MARKETS)
+    plain = dg.MultiPartitionsDefinition({d.name: d.partitions_def for d in definition.partitions_defs})
+    morning, evening = (datetime(2026, 11, 19, hour, tzinfo=UTC) for hour in (1, 23))
+    next_day = datetime(2026, 11, 20, 1, tzinfo=UTC)
+    keys = definition.get_partition_keys(morning)
+    assert list(keys) == list(plain.get_partition_keys(morning))
+    assert definition.get_partition_keys(evening) is keys
+    assert list(definition.get_partition_keys(next_day)) == list(plain.get_partition_keys(next_day))
+    assert len(definition.get_partition_keys(next_day)) == len(keys) + len(MARKETS)
