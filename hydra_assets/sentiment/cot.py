@@ -47,8 +47,8 @@ def mid_rank_score(values: NDArray[np.float64], window: int, minimum: int) -> ND
     score = (below - above) / count, which is 2 * mid-rank / count - 1. NaN before ``minimum`` values.
     """
     n = len(values)
-    padded = np.concatenate([np.full(window - 1, np.nan), values])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, window)
+    padded = np.concatenate([np.full(window, np.nan), values])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, window)[1:]
     below = (windows < values[:, None]).sum(axis=1)
     above = (windows > values[:, None]).sum(axis=1)
     count = np.minimum(np.arange(1, n + 1), window)
