@@ -15,7 +15,7 @@ Biometrika 44 (1957)) with n_eff = n / (1 + 2 sum_j max(a_j b_j, 0)), a and b th
 
 Measured with fat tails and stochastic volatility, one market, 150 worlds: a copy of a coming return, its sign, or it
 with noise of equal size is named in at least 98 % from 150 sessions on; the label with noise of equal size in 38, 89
-and 100 % at 150, 250 and 500 sessions; of seven honest features at up to the attainable bound none.
+and 99 % at 150, 250 and 500 sessions; of seven honest features at up to the attainable bound none.
 
 **Perturbation** is exact where the code can be run: ``changed_by_the_future``.
 """
