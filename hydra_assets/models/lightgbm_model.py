@@ -116,7 +116,13 @@ class LightGbm(Specification):
     ) -> FittedLightGbm:
         """Fit; bin edges are of these rows."""
         rows = checked(self, matrix, target, weights, feature_names)
-        return self._finish(rows, seed, lambda kept: self._dataset(rows, kept))
+        whole = self._dataset(rows)
+
+        def dataset(kept: slice) -> Any:
+            # Edges of all training rows in both parts of early stopping too, as with shared bins.
+            return whole if kept == slice(None) else whole.construct().subset(np.arange(len(rows.matrix))[kept])
+
+        return self._finish(rows, seed, dataset)
 
     def fit_on_bins(self, bins: "SharedBins", rows: Ints, target: Floats, weights: Floats, seed: int) -> FittedLightGbm:
         """Fit to the rows (increasing indices ``[k]``) of shared bins; ``target`` and ``weights`` are ``[k]``."""
@@ -134,13 +140,13 @@ class LightGbm(Specification):
 
         return self._finish(training, seed, dataset)
 
-    def _dataset(self, rows: TrainingRows, kept: slice) -> Any:
+    def _dataset(self, rows: TrainingRows) -> Any:
         import lightgbm  # noqa: PLC0415
 
         return lightgbm.Dataset(
-            np.ascontiguousarray(rows.matrix[kept]),
-            label=rows.target[kept],
-            weight=rows.weights[kept],
+            np.ascontiguousarray(rows.matrix),
+            label=rows.target,
+            weight=rows.weights,
             feature_name=list(rows.feature_names),
             params=_bin_parameters(self.max_bin),
         )
