@@ -42,10 +42,10 @@ def test_stationary_variance_by_hand():
 
 
 def test_p_value_is_the_normal_one_for_white_noise():
-    # t-values 0, 1, 1.645, 2.5 over 1,000 sessions; 4,000 replications have a standard error of at most 0.008
+    # t-values 0, 1, 1.645, 2.5 over 1,000 sessions; 2,000 replications have a standard error of at most 0.011
     for seed, t in enumerate((0.0, 1.0, 1.645, 2.5)):
         rows = standard(seed, 1, 1000) + t / np.sqrt(1000.0)
-        assert superiority(rows, replications=4000).p_values[0] == pytest.approx(ndtr(-t), abs=0.03)
+        assert superiority(rows, replications=2000).p_values[0] == pytest.approx(ndtr(-t), abs=0.035)
 
 
 def test_step_wise_finds_all_that_are_better():
