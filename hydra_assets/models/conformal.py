@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 from scipy.special import betaincinv
 
 from hydra_assets.models.artefact import array_of, numbers, opened, sealed
@@ -22,7 +23,9 @@ SCORE_STEP = 1e-3
 a few thousand labels can tell apart, and it bounds the table."""
 LEVEL = 0.9
 MAX_STEPS = 200
-"""Fifty halvings alone are the precision of a double."""
+"""Fifty halvings alone are the precision of a double; about ten steps are usual."""
+ROUNDING = 1e-13
+"""Steps below it go to and fro between neighbouring corners of one line."""
 MIN_ROWS = 50
 """Independent labels below which there is no interval to speak of: Clopper and Pearson's is then ±14 points."""
 
@@ -122,17 +125,21 @@ def _with_one_more(x: Floats, y: Floats, label: float) -> Floats:
     """
     left, right = _ends(len(x) - 1)
     columns = np.arange(len(x))
-    of_left, of_right = columns <= left[:, None], columns >= right[:, None]
-    t, low, high = (np.full(len(left), value) for value in (0.5, 0.0, 1.0))
+    not_left = np.where(columns <= left[:, None], 0.0, np.inf)
+    not_right = np.where(columns >= right[:, None], 0.0, np.inf)
+    # Isotonic regression without the new row is near, and saves half the steps.
+    fit = isotonic_regression(np.diff(y) / np.diff(x), weights=np.diff(x)).x
+    t: Floats = np.append(fit, fit[-1])[left]
+    low, high = np.zeros(len(left)), np.ones(len(left))
     for step in range(MAX_STEPS):
         height = y - t[:, None] * x
-        lowest_left = np.where(of_left, height, np.inf).argmin(axis=1)
-        lowest_right = np.where(of_right, height, np.inf).argmin(axis=1)
+        lowest_left = (height + not_left).argmin(axis=1)
+        lowest_right = (height + not_right).argmin(axis=1)
         rise = y[lowest_right] + label - y[lowest_left]
         run = x[lowest_right] + 1.0 - x[lowest_left]
-        slope = rise / run
-        if np.array_equal(slope, t):
-            return t
+        slope: Floats = rise / run
+        if np.abs(slope - t).max() < ROUNDING:
+            return slope
         low, high = np.where(slope > t, t, low), np.where(slope < t, t, high)
         # Every fourth step halves what Newton has left open, so that it cannot go round in circles.
         inside = (slope >= low) & (slope <= high) & (step % 4 < 3)
