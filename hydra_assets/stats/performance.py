@@ -94,6 +94,22 @@ def performances(net_returns: ArrayLike, horizon_sessions: int = 1) -> tuple[Per
     return tuple(performance(row, horizon_sessions=horizon_sessions) for row in rows)
 
 
+def performance_by_regime(
+    net_returns: ArrayLike, regimes: ArrayLike, horizon_sessions: int = 1
+) -> dict[int, Performance]:
+    """Figures over the sessions of each of ``[n]`` filtered regimes, joined end to end; few sessions give a reason.
+
+    The drawdown of a regime is that of its own sessions, as if nothing had lain between them.
+    """
+    r, labels = np.asarray(net_returns, dtype=np.float64), np.asarray(regimes)
+    if r.shape != labels.shape:
+        msg = f"{r.shape} returns with {labels.shape} regimes"
+        raise ValueError(msg)
+    return {
+        int(regime): performance(r[labels == regime], horizon_sessions=horizon_sessions) for regime in np.unique(labels)
+    }
+
+
 def max_drawdown(returns: Floats) -> float:
     """Deepest fall of the summed ``[n]`` returns below their highest point so far, which starts at zero."""
     equity = np.cumsum(returns)

@@ -96,7 +96,8 @@ def sharpe(returns: ArrayLike, horizon_sessions: int = 1, minimum: int = MIN_SES
 
 def mertens_se(ratio: float, observations: float, skewness: float, kurtosis: float) -> float:
     """Standard error of a Sharpe ratio per session; the bracket is a variance, never negative by g4 >= 1 + g3^2."""
-    return float(np.sqrt((1.0 - skewness * ratio + 0.25 * (kurtosis - 1.0) * ratio**2) / observations))
+    bracket = 1.0 - skewness * ratio + 0.25 * (kurtosis - 1.0) * ratio**2
+    return float(np.sqrt(max(bracket, 0.0) / observations))
 
 
 def sharpe_gain(candidate: ArrayLike, champion: ArrayLike | None, horizon_sessions: int = 1) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from hydra_assets.stats.performance import (
     cost_share,
     max_drawdown,
     performance,
+    performance_by_regime,
     performances,
     turnover,
 )
@@ -68,6 +69,16 @@ def test_one_bad_candidate_does_not_hide_the_rest():
     first, second = performances(np.stack([bad, good]))
     assert first.reason is ReturnsReason.MISSING_RETURN
     assert second == performance(good)
+
+
+def test_by_regime():
+    returns, regimes = np.tile(SIX, 8), np.repeat([0, 1, 0], [20, 10, 18])
+    found = performance_by_regime(returns, regimes)
+    assert set(found) == {0, 1}
+    assert found[0] == performance(np.r_[returns[:20], returns[30:]])
+    assert found[1].reason is ReturnsReason.TOO_FEW_SESSIONS
+    with pytest.raises(ValueError, match="regimes"):
+        performance_by_regime(returns, regimes[:-1])
 
 
 def test_bad_costs():
