@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 FILE = Path(__file__).with_name("data") / "lexicon.json"
@@ -57,6 +57,7 @@ class Tone:
     hits: int
 
 
+@lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """Crude stem, the same for the lists and for the text: rallies, rallied -> rally; slipped -> slip; surging -> surg.
 

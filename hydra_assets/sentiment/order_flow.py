@@ -29,7 +29,7 @@ class OrderFlowReason(StrEnum):
 
     OK = "ok"
     NO_ACTIVITY = "no_activity"
-    """No volume or open interest is known for the session, or it has no curve."""
+    """No volume or change of open interest is known: no curve, nothing delivered, or the market's first session."""
     UNCHANGED = "unchanged"
     """The session holds exactly the activity of the one before: nothing new was delivered."""
     NO_RETURN = "no_return"
@@ -142,7 +142,7 @@ def _daily(curve: pl.DataFrame) -> pl.DataFrame:
             pl.when(pl.col("volume").count() > 0).then(pl.col("volume").sum()).alias("volume"),
             pl.when(both.any()).then(pl.col("open_interest").filter(both).sum()).alias("now"),
             pl.when(both.any()).then(pl.col("before").filter(both).sum()).alias("before"),
-            same.filter(both).all().alias("unchanged"),
+            (both.any() & same.filter(both).all()).alias("unchanged"),
         )
         .sort("market", "session")
     )
@@ -194,26 +194,22 @@ def _shift(values: Floats, by: int) -> Floats:
     return np.concatenate([np.full(by, np.nan), values])[: len(values)]
 
 
-def _view(values: Floats, window: int) -> Floats:
-    padded = np.concatenate([np.full(window - 1, np.nan), values])
-    return np.lib.stride_tricks.sliding_window_view(padded, window)
-
-
 def _windows(values: Floats, window: int, *, square: bool = True) -> tuple[Floats, Floats]:
     """Sum (of squares) of the finite values of each window that ends at a row, and their number, ``[n]`` each."""
     seen = np.isfinite(values)
     filled = np.where(seen, values * values if square else values, 0.0)
     # A running loop over the window adds each row's values in the same order, however many rows there are.
     total, count = np.zeros(len(values)), np.zeros(len(values))
-    for back in range(window - 1, -1, -1):
-        total[back:] += filled[: len(values) - back] if back else filled
-        count[back:] += seen[: len(values) - back] if back else seen
+    for back in range(min(window, len(values)) - 1, -1, -1):
+        total[back:] += filled[: len(values) - back]
+        count[back:] += seen[: len(values) - back]
     return total, count
 
 
 def _past_median(values: Floats, window: int, minimum: int) -> Floats:
     """Median of the up to ``window`` finite values strictly before each row; NaN for fewer than ``minimum``."""
-    past = np.sort(_view(_shift(values, 1), window), axis=1)
+    padded = np.concatenate([np.full(window, np.nan), values[:-1]]) if len(values) else np.full(window, np.nan)
+    past = np.sort(np.lib.stride_tricks.sliding_window_view(padded, window), axis=1)[: len(values)]
     count = np.isfinite(past).sum(axis=1)
     rows = np.arange(len(values))
     low, high = (past[rows, np.maximum(k, 0)] for k in ((count - 1) // 2, count // 2))

@@ -88,7 +88,8 @@ def terms_of(said: Sequence[str]) -> list[str]:
     classes = word_classes(said)
     pairs = [f"{a} {b}" for a, b in pairwise(classes)]
     around = [f"{a} _ {b}" for a, b in zip(classes, classes[2:], strict=False)]
-    return [*(word for word in said if word != STOP), *classes, *pairs, *around]
+    stems = [word for word in said if word != STOP]
+    return [*stems, *(name for name in classes if name not in stems), *pairs, *around]
 
 
 def analyse(text: str) -> list[str]:
@@ -128,7 +129,7 @@ def load_classifier(path: Path = FILE) -> TextClassifier:
         body = json.loads(path.read_text(encoding="utf-8"))
         stated = body.pop("sha256")
         computed = _digest(body)
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(f"{path.name} is no classifier: {error!r}") from error
     if computed != stated:
         raise ModelFileError(f"{path.name}: its weights have digest {computed[:12]}, it says {str(stated)[:12]}")
@@ -195,7 +196,7 @@ def load_transformer(directory: Path, max_tokens: int = 64) -> TransformerScorer
     if missing:
         raise TransformerError(
             f"{directory} holds no transformer: {' and '.join(missing)} missing. Put a sequence classifier there, "
-            "saved with save_pretrained(directory, safe_serialization=True), together with its tokenizer."
+            "saved with save_pretrained(directory) as safetensors, together with its tokenizer."
         )
     try:
         transformers, torch = import_module("transformers"), import_module("torch")
@@ -203,11 +204,14 @@ def load_transformer(directory: Path, max_tokens: int = 64) -> TransformerScorer
         raise TransformerError(f"reading {directory} needs transformers and torch: {EXTRA} ({error})") from error
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(directory), local_files_only=True)
-        model = transformers.AutoModelForSequenceClassification.from_pretrained(
-            str(directory), local_files_only=True, use_safetensors=True
+        model, info = transformers.AutoModelForSequenceClassification.from_pretrained(
+            str(directory), local_files_only=True, use_safetensors=True, output_loading_info=True
         )
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # the packages below raise errors of their own that only they export
         raise TransformerError(f"{directory} cannot be loaded: {error}") from error
+    if info["missing_keys"]:
+        # The package would fill them with random numbers and say so in a log.
+        raise TransformerError(f"{directory} is no trained classifier: it lacks {sorted(info['missing_keys'])[:3]}")
     model.eval()
     labels = [str(model.config.id2label[i]).casefold() for i in range(len(model.config.id2label))]
     unknown = sorted(set(labels) - set(_SIDES))
