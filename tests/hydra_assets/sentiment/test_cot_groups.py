@@ -181,7 +181,7 @@ def test_no_positions_at_all() -> None:
     assert found.schema == cot_sentiment(positions(3), wanted).schema
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000), st.integers(27, 39))
 def test_later_reports_and_other_ranges_change_no_byte(seed: int, kept: int) -> None:
     frame = positions(40, seed)

@@ -28,6 +28,7 @@ class World:
         self.score = rng.uniform(-0.5, 0.5, n)
         self.kurt = 3.5 + 0.1 * rng.standard_normal(n)
         self.errors = np.full(n, 0.02)
+        self.kurt_errors = np.full(n, 0.01)
         self.grade: list[str | None] = ["B"] * n
         self.confidence = np.full(n, 0.8)
 
@@ -44,7 +45,7 @@ class World:
             "skew": self.lean,
             "skew_se": self.errors,
             "kurt": self.kurt,
-            "kurt_se": np.full(self.n, 0.01),
+            "kurt_se": self.kurt_errors,
         }
         moments = base.with_columns(
             pl.lit("60d").alias("tenor"),
@@ -111,6 +112,28 @@ def test_a_lean_inside_its_noise_counts_as_none() -> None:
     assert found["divergence_type"] == SignalType.NEUTRAL
     world.score[-1] = -1.0
     assert last(world)["divergence_type"] == SignalType.SENTIMENT_OVERREACTION
+
+
+def test_a_move_inside_its_noise_is_no_early_signal() -> None:
+    world = World()
+    world.lean[-6:-1], world.score[-6:] = 0.0, 0.0
+    world.lean[-1] = 2.0
+    assert last(world)["divergence_type"] == SignalType.EARLY_SIGNAL
+    # What the options said a week ago is not known well enough to say that they have moved.
+    world.errors[-6] = 3.0
+    found = last(world)
+    assert (found["options_change_noise"], found["options_noise"]) == (True, False)
+    assert found["divergence_type"] == SignalType.NEUTRAL
+
+
+def test_kurtosis_inside_its_noise_is_not_volatile() -> None:
+    world = World()
+    world.lean[-1] = world.score[-1] = 0.0
+    world.kurt[-1], world.kurt_errors[-1] = 4.5, 1.0
+    found = last(world)
+    assert (found["kurt_noise"], found["divergence_type"], found["size_factor"]) == (True, SignalType.NEUTRAL, 1.0)
+    assert isinstance(found["kurt_z"], float)
+    assert found["kurt_z"] > 5.0
 
 
 @pytest.mark.parametrize(
@@ -235,7 +258,7 @@ def _cut(frames: Frames, until: date) -> Frames:
     return frames[0].filter(known), frames[1].filter(known), frames[2].filter(known), frames[3].filter(known)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000), st.integers(20, 78))
 def test_later_sessions_and_other_ranges_change_no_byte(seed: int, kept: int) -> None:
     world = World(seed, n=80)

@@ -121,6 +121,13 @@ def test_change_by_hand() -> None:
         assert found["options_change_noise"][5] is noise
 
 
+@pytest.mark.parametrize(("before", "now"), [(5.0, 0.01), (0.01, 5.0)])
+def test_a_change_has_the_errors_of_both_sessions(before: float, now: float) -> None:
+    tilt = [0.0, 2.0, 0.5, 1.5, 1.0, 4.0]
+    found = options_view(rows(6, tilt=tilt, tilt_se=[0.01] * 4 + [before, now]), CONFIG)
+    assert found["options_change_noise"][5] is True
+
+
 def test_an_error_of_parameters_is_no_noise_of_a_change() -> None:
     rng = np.random.default_rng(5)
     n = 30
@@ -155,6 +162,7 @@ def real_world(days: list[int], returns: list[float], reasons: list[str]) -> pl.
         ([20, 50, 80], ["ok"] * 3, 1),
         # Equally far: the earlier. Not fitted: the next. Beyond 45 days of the tenor: none.
         ([50, 70], ["ok"] * 2, 0),
+        ([70, 50], ["ok"] * 2, 1),
         ([55, 30], ["too_few_expiries", "ok"], 1),
         ([10, 106], ["ok"] * 2, None),
         ([15, 200], ["ok"] * 2, 0),
