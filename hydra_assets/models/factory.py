@@ -51,7 +51,9 @@ def from_json(text: str, sha256: str | None = None) -> Fitted:
     kind, content = opened(text, sha256)
     try:
         return FittedRegimes.from_content(content) if kind == "regimes" else read_member(kind, content)
-    except (KeyError, TypeError, AttributeError) as broken:
+    except ModelError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as broken:
         raise ModelError(ModelReason.DAMAGED_ARTEFACT, "content", f"of {kind}: {broken!r}") from broken
 
 
