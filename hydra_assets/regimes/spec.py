@@ -50,8 +50,8 @@ class SwitchingSpec(BaseModel):
     refit_sessions: Annotated[int, Field(ge=1)] = 126
     iterations: Annotated[int, Field(ge=1, le=500)] = 50
     """Most EM iterations of the first fit."""
-    refit_iterations: Annotated[int, Field(ge=1, le=500)] = 8
-    """Most of a refit, which starts from the fit before."""
+    refit_iterations: Annotated[int, Field(ge=1, le=500)] = 4
+    """Most of a refit that starts from the fit before."""
 
 
 class ChangePointSpec(BaseModel):

@@ -3,8 +3,9 @@
 Each market has two chains: the log realised volatility of a short window with two or three free states, and the
 momentum of a longer one (its move in units of its own volatility) with the states -m, 0, m. Apart, they keep their
 names: three states of a joint chain would each have to be both calm and rising. Fit k uses the rows before
-f_k = first + k refit, starts from fit k - 1, and gives the rows f_k .. f_{k+1} - 1, its filter run from the first row
-on; what a session's regime says is therefore final at its cutoff.
+f_k = first + k refit, starts from fit k - 1 (anew each time the past has doubled: a first year may have known one
+state only) and gives the rows f_k .. f_{k+1} - 1, its filter run from the first row on; what a session's regime says is
+therefore final at its cutoff.
 """
 
 import numpy as np
@@ -85,6 +86,7 @@ def _filter(observed: Floats, states: int, tied: Flags, spec: SwitchingSpec) -> 
     reason = np.full((stretch, n_lanes), str(RegimeReason.SHORT_HISTORY), dtype="<U16")
     chains = Chains.empty(states, n_lanes)
     fitted = np.zeros(n_lanes, dtype=np.bool_)
+    fresh_at = spec.first_fit_sessions
     for at in range(spec.first_fit_sessions, stretch, spec.refit_sessions):
         rows = slice(at, min(at + spec.refit_sessions, stretch))
         why = np.array([str(_fittable(observed[:at, lane], spec)) for lane in range(n_lanes)])
@@ -94,6 +96,9 @@ def _filter(observed: Floats, states: int, tied: Flags, spec: SwitchingSpec) -> 
             continue
         past = np.ascontiguousarray(observed[:at, lanes])
         now = first_guess(past, states, tied[lanes])
+        if at >= 2 * fresh_at:
+            fresh_at = at
+            fitted[:] = False
         again = np.flatnonzero(fitted[lanes])
         now.put(again, chains.take(lanes[again]))
         new = np.flatnonzero(~fitted[lanes])

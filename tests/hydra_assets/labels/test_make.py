@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -204,6 +204,7 @@ SPECS = st.sampled_from(
 )
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 50), spec=SPECS, last=st.integers(30, 149))
 def test_as_of_a_cutoff_exactly_the_later_exits_are_not_yet_known(seed: int, spec: FixedHorizon, last: int) -> None:
     frame = random_market(seed)
@@ -216,6 +217,7 @@ def test_as_of_a_cutoff_exactly_the_later_exits_are_not_yet_known(seed: int, spe
     assert (settled["exit_session"].drop_nulls() <= DAYS[last]).all()
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 50), spec=SPECS, first=st.integers(0, 80))
 def test_a_sub_range_with_its_look_back_gives_the_same_bytes(seed: int, spec: FixedHorizon, first: int) -> None:
     frame = random_market(seed)
@@ -223,6 +225,7 @@ def test_a_sub_range_with_its_look_back_gives_the_same_bytes(seed: int, spec: Fi
     assert_frame_equal(part, make_labels(frame, spec).slice(first + spec.vol_sessions), check_exact=True)
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 50), spec=SPECS)
 def test_markets_are_apart_and_a_reference_walk_agrees(seed: int, spec: FixedHorizon) -> None:
     one = random_market(seed)
