@@ -4,7 +4,8 @@
 by twelve folds, on one worker and on two, and what calibration, intervals and Shapley values add. The whole candidate
 (with replay and statistics) has 8 s on two cores. Everything runs with one thread per library; workers are threads
 that fit folds side by side. ``--library-threads 2`` adds a run with LightGBM's own two threads instead, which on a busy
-machine takes minutes.
+machine takes minutes. ``--coverage`` prints instead how often either interval holds the true chance, by simulation:
+the figures of decision 0016.
 """
 
 import argparse
@@ -13,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 import hydra_assets.models.lightgbm_model as boosted
 from benchmarks.table import Row, one_thread, print_table
 from hydra_assets.models.calibration import OutOfFold, calibrate
-from hydra_assets.models.conformal import venn_abers
+from hydra_assets.models.conformal import LEVEL, venn_abers
 from hydra_assets.models.factory import BASELINES, ModelSpec, Sharing, fit_folds
 from hydra_assets.models.lightgbm_model import LightGbm
 from hydra_assets.models.network import Network
@@ -138,12 +139,39 @@ def rows(of: Candidate, library_threads: int) -> list[Row]:
     return found
 
 
+def coverage_rows(worlds: int = 60, asked: int = 100) -> list[Row]:
+    """Share of true chances inside the pair and inside the band, and their mean widths."""
+    found = []
+    for n in (100, 300, 1000, 3000):
+        rng = np.random.default_rng(1)
+        inside, widths = np.zeros((worlds, 2)), np.zeros((worlds, 2))
+        for world in range(worlds):
+            # Scores that are too bold: the true log-odds are 0.4 times theirs plus 0.1.
+            score = expit(rng.normal(0.0, 0.6, n + asked))
+            chance = expit(0.4 * logit(score) + 0.1)
+            y = (rng.random(n) < chance[:n]).astype(np.float64)
+            decided = np.full(n, START)
+            interval = venn_abers(OutOfFold(score[:n], y, np.ones(n), decided, decided - 1), LEVEL).interval(score[n:])
+            for i, (low, high) in enumerate(((interval.p0, interval.p1), (interval.lower, interval.upper))):
+                inside[world, i] = np.mean((low <= chance[n:]) & (chance[n:] <= high))
+                widths[world, i] = np.mean(high - low)
+        for i, (name, target) in enumerate((("pair", 0.0), ("band", LEVEL))):
+            share, width = float(inside[:, i].mean()), float(widths[:, i].mean())
+            wanted = f">= {target:.0%}" if target else "none stated"
+            found.append(Row(f"{n}", f"{name}, {n} labels", wanted, f"{share:.1%}, width {width:.3f}", share >= target))
+    return found
+
+
 def main() -> None:
     """Measure and print; on a busy machine only the processor seconds say something."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--library-threads", type=int, default=1)
+    parser.add_argument("--coverage", action="store_true")
     arguments = parser.parse_args()
     one_thread()
+    if arguments.coverage:
+        print_table(coverage_rows(), "How often an interval holds the true chance")
+        return
     print_table(rows(candidate(), arguments.library_threads), "One candidate: models")
 
 
