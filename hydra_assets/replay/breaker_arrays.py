@@ -108,9 +108,8 @@ class BlockBreakers:
         # A session with a fault trips neither: staleness answers for it.
         self._notional = np.nan_to_num(tables.notional, nan=0.0)[:, :, None]
         self._exit_lots = np.nan_to_num(tables.exit_cap * lots, nan=np.inf, posinf=np.inf)
-        self._dead = _sessions(
-            tables.stale > (np.inf if config.max_stale_sessions is None else config.max_stale_sessions)
-        )
+        longest = np.inf if config.max_stale_sessions is None else config.max_stale_sessions
+        self._dead = [bool(stale > longest) for stale in tables.stale.max(axis=1)]
         self._live = tables.fault == 0
 
     @property
