@@ -75,9 +75,10 @@ def test_signs(text: str, sign: int) -> None:
 
 
 def test_a_clause_is_a_wall() -> None:
-    # Across the wall nothing is paired: falls -1 alone, demand alone says nothing.
-    assert tone("Corn falls as demand meets forecasts") == pytest.approx(-0.5)
-    assert tone("Corn falls - demand meets forecasts") == pytest.approx(-0.5)
+    # Across the wall nothing is paired: falls -1 alone, and supplies alone say nothing. Without it they are +1.
+    assert tone("Corn falls as supplies meet forecasts") == pytest.approx(-0.5)
+    assert tone("Corn falls - supplies meet forecasts") == pytest.approx(-0.5)
+    assert tone("Falling supplies meet forecasts") == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("text", ["", "Corn", "USDA meets on Friday", "12 345", "???"])

@@ -175,7 +175,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(ROWS, st.integers(2, 11))
 def test_the_future_changes_nothing_and_bounds_hold(
     rows: list[tuple[int | None, int | None, float | None]], split: int

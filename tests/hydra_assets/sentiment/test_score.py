@@ -94,7 +94,7 @@ TEXTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(TEXTS, st.integers(1, 29))
 def test_the_future_changes_nothing_and_any_range_gives_the_same_bytes(
     rows: list[tuple[float, float | None, float, bool]], split: int
