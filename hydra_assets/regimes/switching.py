@@ -108,12 +108,17 @@ def _filter(observed: Floats, states: int, tied: Flags, spec: SwitchingSpec) -> 
             now.put(again, fit(np.ascontiguousarray(past[:, again]), now.take(again), spec.refit_iterations))
         chains.put(lanes, now)
         fitted[lanes] = True
-        ascending = np.argsort(now.mean, axis=0, kind="stable")
         probability = filtered(np.ascontiguousarray(observed[: rows.stop, lanes]), now)[at:]
-        out[rows, :, lanes] = np.take_along_axis(probability, ascending[None], axis=1)
+        out[rows, :, lanes] = by_mean(probability, now.mean)
     missing = (reason == OK) & ~np.isfinite(observed)
     reason[missing] = str(RegimeReason.NO_OBSERVATION)
     return np.where((reason == OK)[:, None], out, np.nan), reason
+
+
+def by_mean(probability: Floats, mean: Floats) -> Floats:
+    """States of ``[T, K, L]`` in ascending order of their means ``[K, L]``: EM may let them cross."""
+    ascending = np.argsort(mean, axis=0, kind="stable")
+    return np.take_along_axis(probability, ascending[None], axis=1)
 
 
 def _fittable(past: Floats, spec: SwitchingSpec) -> RegimeReason:

@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from hydra_assets.regimes.spec import REGIME_SCHEMA, SwitchingSpec
-from hydra_assets.regimes.switching import switching_regimes
+from hydra_assets.regimes.switching import by_mean, switching_regimes
 
 SPEC = SwitchingSpec(first_fit_sessions=120, refit_sessions=40, iterations=10, refit_iterations=2)
 TWO = SPEC.model_copy(update={"vol_states": 2})
@@ -92,6 +92,21 @@ def test_reasons() -> None:
     assert set(switching_regimes(held(r[:60]), SPEC)["regime_reason"]) == {"short_history"}
     gap = np.where(np.arange(180) < 60, np.nan, vols(60, 0.01, 0.01, 0.01))
     assert set(switching_regimes(held(gap), SPEC)["regime_reason"][120:160]) == {"short_history"}
+
+
+@pytest.mark.parametrize(("absent", "reason"), [(23, "ok"), (25, "short_history")])
+def test_whether_a_fit_is_made_depends_on_the_past_alone(absent: int, reason: str) -> None:
+    # The momentum has eighteen of its twenty sessions from row absent + 17 on: 80 and 78 of the rows before 120. Four
+    # fifths of the hundred rows after the first window are 80.
+    r = vols(60, 0.01, 0.02, 0.01)
+    r[:absent] = np.nan
+    assert switching_regimes(held(r), SPEC)["regime_reason"][120] == reason
+
+
+def test_states_are_named_by_their_means() -> None:
+    p = np.array([[[0.1, 0.1], [0.7, 0.7], [0.2, 0.2]]])
+    named = by_mean(p, np.array([[3.0, 1.0], [2.0, 2.0], [1.0, 3.0]]))
+    assert named.tolist() == [[[0.2, 0.1], [0.7, 0.7], [0.1, 0.2]]]
 
 
 def test_bad_and_empty_input() -> None:
