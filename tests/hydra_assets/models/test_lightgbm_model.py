@@ -85,6 +85,7 @@ def test_interactions_keep_features_on_separate_branches() -> None:
     assert any({0, 1} <= branch for branch in branches(SPEC))
     held = branches(LightGbm(trees=25, interactions=(("tilt",), ("carry", "skew"))))
     assert all(branch <= {0} or branch <= {1, 2} for branch in held)
+    assert set().union(*held) == {0, 1, 2}
     # A feature in no group is not used.
     assert all(branch <= {0} for branch in branches(LightGbm(trees=25, interactions=(("tilt",),))))
 
