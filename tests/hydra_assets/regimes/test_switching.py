@@ -52,9 +52,9 @@ def test_trends_get_their_names() -> None:
 
 
 def test_later_rows_change_nothing_before_them_and_markets_are_apart() -> None:
-    r = vols(50, 0.005, 0.02, 0.01, 0.005, 0.03, 0.01)
+    r = vols(80, 0.005, 0.02, 0.01, 0.005, 0.03, 0.01)
     whole = switching_regimes(held(r), SPEC)
-    for n in (121, 161, 233):
+    for n in (121, 230, 399):
         assert_frame_equal(switching_regimes(held(r[:n]), SPEC), whole.head(n), check_exact=True)
     other = [
         held(vols(50, 0.01, 0.01, 0.02, 0.01, seed=5), "SIM_GF"),
