@@ -14,6 +14,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from hydra_assets.columns import DATASETS, DatasetSpec
+from hydra_assets.features.assemble import dictionary_frame
 from hydra_assets.lake import Lake
 from hydra_assets.state import tables
 from hydra_assets.state.bulk import read_frame
@@ -29,9 +30,10 @@ _STATE_TABLES = (
     tables.orders,
     tables.fills,
 )
-_VIEWS: dict[str, DatasetSpec | sa.Table] = {
+_VIEWS: dict[str, DatasetSpec | sa.Table | pl.DataFrame] = {
     **{table.name if table.name not in DATASETS else f"state_{table.name}": table for table in _STATE_TABLES},
     **DATASETS,
+    "feature_dictionary": dictionary_frame(),
 }
 """View names. A table of the database that is named like a dataset has ``state_`` before its name."""
 
@@ -62,7 +64,9 @@ def run_query(lake: Lake, engine: Callable[[], sa.Engine], query: str, parameter
             raise QueryError(msg)
         for name in _named(query):
             view = _VIEWS[name]
-            if isinstance(view, sa.Table):
+            if isinstance(view, pl.DataFrame):
+                connection.register(name, view.to_arrow())
+            elif isinstance(view, sa.Table):
                 _add_table(connection, engine(), name, view)
             else:
                 _add_dataset(connection, lake, view)

@@ -3,8 +3,9 @@
     uv run scripts/reference.py            write them
     uv run scripts/reference.py --check    say which ones are out of date
 
-``columns.md`` and ``datasets.md`` come from the column dictionary, ``markets.md`` from the market files and the
-sources' own rules, ``reasons.md`` from the enumerations of codes and the parsers' refusals.
+``columns.md`` and ``datasets.md`` come from the column dictionary, ``features.md`` from the feature dictionary,
+``markets.md`` from the market files and the sources' own rules, ``reasons.md`` from the enumerations of codes and the
+parsers' refusals.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import polars as pl
 from reference_codes import enumeration, enumerations, refusals, row_reasons
 
 from hydra_assets.columns import COLUMNS, DATASETS, Column, DatasetSpec
+from hydra_assets.features.assemble import dictionary_frame
 from hydra_assets.markets.loader import load_markets
 from hydra_assets.markets.model import Expiry, MarketSpec
 from hydra_assets.sources.csv_maps import load_maps
@@ -55,6 +57,16 @@ def columns_page() -> str:
         f"# Columns\n\n{NOTICE}\nA column means the same thing in every dataset. Bounds are part of the type: a raw "
         "row outside of them goes to quarantine, a derived one fails its schema check.\n\n"
         + table(("column", "type", "unit", "meaning", "known", "datasets"), rows)
+    )
+
+
+def features_page() -> str:
+    """The feature dictionary."""
+    header = ("name", "group", "unit", "known_when", "source", "description")
+    rows = [(_code([row[0]]), *row[1:]) for row in dictionary_frame().iter_rows()]
+    return (
+        f"# Features\n\n{NOTICE}\nWhat the model sees of a session, in the order of `feature_vector`. "
+        "The same table is the view `feature_dictionary` of `hydra sql`.\n\n" + table(header, rows)
     )
 
 
@@ -297,6 +309,7 @@ def pages() -> dict[str, str]:
     """File name and text of every page."""
     made = {
         "columns.md": columns_page(),
+        "features.md": features_page(),
         "datasets.md": datasets_page(),
         "markets.md": markets_page(),
         "reasons.md": reasons_page(),

@@ -10,6 +10,7 @@ from hydra_assets.columns.dataset import DatasetSpec, Layer, PartitionedBy
 from hydra_assets.columns.dictionary import COLUMNS
 from hydra_assets.columns.downstream import (
     COT_SCORES,
+    CROSS_MARKET,
     DIVERGENCE,
     FEATURE_VECTOR,
     FILLS,
@@ -57,6 +58,7 @@ DATASETS: dict[str, DatasetSpec] = {
         DENSITY_GATE,
         COT_SCORES,
         DIVERGENCE,
+        CROSS_MARKET,
         FEATURE_VECTOR,
         PREDICTIONS,
         TARGET_POSITIONS,
@@ -71,6 +73,7 @@ __all__ = [
     "COLUMNS",
     "COT_POSITIONS",
     "COT_SCORES",
+    "CROSS_MARKET",
     "DATASETS",
     "DENSITY_GATE",
     "DIVERGENCE",

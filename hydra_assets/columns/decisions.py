@@ -33,13 +33,7 @@ DECISIONS: dict[str, Column] = {
         allowed=("ok", "no_options_view", "no_crowd_view", "short_history"),
     ),
     # --- features --------------------------------------------------------------------------------------
-    "implied_skew": Column(F64, "1", "Skewness of ln(S_T/F) at 60 days."),
-    "vol_premium": Column(F64, "fraction a year", "atm_vol minus realised_vol_20."),
-    "momentum_20": Column(F64, "1", "Sum of 20 held log returns over the root of their sum of squares."),
-    "momentum_60": Column(F64, "1", "Sum of 60 held log returns over the root of their sum of squares."),
-    "realised_vol_20": Column(F64, "fraction a year", "Volatility of the last 20 held returns.", minimum=0),
-    "season_sin": Column(F64, "1", "Sine of the day of the year.", minimum=-1, maximum=1),
-    "season_cos": Column(F64, "1", "Cosine of the day of the year.", minimum=-1, maximum=1),
+    "pool_markets": Column(I64, "markets", "Other markets that the pool's figures are of.", minimum=0),
     "features_missing": Column(STR, "group:reason,...", "Feature groups that are absent, and why."),
     # --- models ----------------------------------------------------------------------------------------
     "model_group": Column(STR, "name", "Markets that one model is trained on."),

@@ -1,9 +1,13 @@
 """All columns by name."""
 
-from hydra_assets.columns.column import Column
+from hydra_assets.columns.column import F64, Column
 from hydra_assets.columns.decisions import DECISIONS
 from hydra_assets.columns.market_data import MARKET_DATA
 from hydra_assets.columns.option_columns import OPTION_COLUMNS
+from hydra_assets.features.dictionary import FEATURES
 
-COLUMNS: dict[str, Column] = MARKET_DATA | OPTION_COLUMNS | DECISIONS
-"""Every column of every dataset; a name stands once."""
+_OWN = MARKET_DATA | OPTION_COLUMNS | DECISIONS
+COLUMNS: dict[str, Column] = _OWN | {
+    f.name: Column(F64, f.unit, f.description, f.known_when) for f in FEATURES if f.name not in _OWN
+}
+"""Every column of every dataset; a name stands once. A feature that is a column of its source is that column."""

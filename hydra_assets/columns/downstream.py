@@ -1,6 +1,7 @@
 """Datasets from the signals to the fills."""
 
 from hydra_assets.columns.dataset import derived
+from hydra_assets.features.dictionary import FEATURE_NAMES
 
 COT_SCORES = derived(
     "cot_scores",
@@ -40,29 +41,18 @@ DIVERGENCE = derived(
     ("divergence_type", "divergence_reason"),
 )
 
+CROSS_MARKET = derived(
+    "cross_market",
+    "What the home's other markets did up to the session before: momentum and change of volatility.",
+    ("pool_markets", "pool_momentum", "pool_vol_change"),
+    (),
+    ("pool_markets",),
+)
+
 FEATURE_VECTOR = derived(
     "feature_vector",
     "What options, crowd, curve and calendar said at the session's cutoff; missing stays missing.",
-    (
-        "tilt",
-        "tilt_z",
-        "atm_vol",
-        "implied_skew",
-        "vol_premium",
-        "crowd_score",
-        "crowd_confidence",
-        "report_age_days",
-        "divergence_z",
-        "carry",
-        "momentum_20",
-        "momentum_60",
-        "realised_vol_20",
-        "season_sin",
-        "season_cos",
-        "days_to_last_trade",
-        "slices_usable",
-        "features_missing",
-    ),
+    (*FEATURE_NAMES, "features_missing"),
     (),
     (),
 )

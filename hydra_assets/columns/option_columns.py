@@ -161,6 +161,9 @@ OPTION_COLUMNS: dict[str, Column] = {
     "vanna_signed_per_vol_point": Column(F64, "currency", "The same as the dealers hold it, by the convention."),
     "charm_unsigned_per_day": Column(F64, "currency", "Delta gained per calendar day, absolute.", minimum=0),
     "charm_signed_per_day": Column(F64, "currency", "The same as the dealers hold it, by the convention."),
+    "put_contracts": Column(
+        F64, "contracts", "Puts among the contracts.", "open interest: one session late", minimum=0
+    ),
     "contracts": Column(
         F64, "contracts", "Contracts behind the figures.", "open interest: one session late", minimum=0
     ),

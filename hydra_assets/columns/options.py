@@ -173,6 +173,7 @@ GREEKS_FLOWS = checked(
             "charm_unsigned_per_day",
             "charm_signed_per_day",
             "contracts",
+            "put_contracts",
             "options",
             "options_missing",
         ),

@@ -12,12 +12,12 @@ from hydra_assets.defs.ranges import MarketRange, Resources, derive
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
-from hydra_assets.partitions import market_session_partitions
+from hydra_assets.partitions import MARKET, SESSION, market_session_partitions
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a computation may read: the home, and the lake's rows of its own market."""
+    """What a computation may read: the home, and the lake's rows of its own market or of all."""
 
     home: HomeResource
     lake: LakeResource
@@ -29,13 +29,17 @@ class Inputs:
         return self.home.markets[self.part.market]
 
     def rows(
-        self, spec: DatasetSpec, columns: Sequence[str] | None = None, days_before: int | None = 0
+        self,
+        spec: DatasetSpec,
+        columns: Sequence[str] | None = None,
+        days_before: int | None = 0,
+        all_markets: bool = False,
     ) -> pl.DataFrame:
         """Rows of the range and of so many calendar days before it; None for everything before it."""
         first = None if days_before is None else self.part.first - timedelta(days=days_before)
         return self.lake.lake.read(
             spec.name,
-            markets=[self.part.market],
+            markets=list(self.home.markets) if all_markets else [self.part.market],
             first=first,
             last=self.part.last,
             columns=None if columns is None else list(columns),
@@ -67,11 +71,14 @@ class DerivedAsset:
     spec: DatasetSpec
     group: str
     deps: Sequence[DatasetSpec]
+    """What it is made of, partition by partition."""
     compute: Callable[[Inputs], pl.DataFrame]
     picture: Callable[[pl.DataFrame, Reader], bytes | None] | None = None
     notes: Callable[[pl.DataFrame, Reader], Mapping[str, object]] | None = None
     why_empty: Callable[[Inputs], Mapping[date, str]] | None = None
     by_block: bool = False
+    pool_deps: Sequence[DatasetSpec] = ()
+    """What it is made of in the same session of every market."""
 
 
 def _blocks(part: MarketRange) -> list[MarketRange]:
@@ -83,6 +90,16 @@ def _blocks(part: MarketRange) -> list[MarketRange]:
         if sessions:
             out.append(replace(part, days=days, sessions=sessions))
     return out
+
+
+def _every_market() -> dg.MultiPartitionMapping:
+    """The same session of all markets."""
+    return dg.MultiPartitionMapping(
+        {
+            MARKET: dg.DimensionPartitionMapping(MARKET, dg.AllPartitionMapping()),
+            SESSION: dg.DimensionPartitionMapping(SESSION, dg.IdentityPartitionMapping()),
+        }
+    )
 
 
 def _computed(asset: DerivedAsset, home: HomeResource, lake: LakeResource, part: MarketRange) -> pl.DataFrame:
@@ -101,7 +118,10 @@ def build(asset: DerivedAsset, home_config: HomeConfig, markets: Sequence[Market
         description=asset.spec.description,
         partitions_def=market_session_partitions(home_config, markets),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=[dep.name for dep in asset.deps],
+        deps=[
+            *(dep.name for dep in asset.deps),
+            *(dg.AssetDep(dep.name, partition_mapping=_every_market()) for dep in asset.pool_deps),
+        ],
         kinds={"deltalake", "polars", "numpy"},
     )
     def materialise(

@@ -12,8 +12,8 @@ from hydra_assets.columns import FEATURE_VECTOR, FUTURES_CURVE, PREDICTIONS
 from hydra_assets.defs.ranges import MarketRange, Resources, derive
 from hydra_assets.defs.registry import RegistryResource
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
-from hydra_assets.defs.signals import CURVE_COLUMNS
-from hydra_assets.features.assemble import held_returns
+from hydra_assets.features.cross_market import HELD_COLUMNS
+from hydra_assets.features.curve_group import held_returns
 from hydra_assets.home import HomeConfig
 from hydra_assets.lake import Lake
 from hydra_assets.markets.model import MarketSpec
@@ -55,7 +55,7 @@ def training_partitions(home: HomeConfig, markets: Sequence[MarketSpec]) -> dg.M
 def group_data(lake: Lake, markets: Sequence[str], last: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Features and held returns of a group's markets up to a date."""
     features = lake.read(FEATURE_VECTOR.name, markets=markets, last=last)
-    curve = lake.read(FUTURES_CURVE.name, markets=markets, last=last, columns=CURVE_COLUMNS)
+    curve = lake.read(FUTURES_CURVE.name, markets=markets, last=last, columns=HELD_COLUMNS)
     return features, held_returns(curve)
 
 

@@ -1,4 +1,4 @@
-"""The feature vector of a session: what options, crowd, their gap, curve and calendar say at its cutoff.
+"""The feature vector of a session: what options, crowd, their gap, curve, pool and calendar say at its cutoff.
 
 Every input is a partition that was itself computed as of the session's cutoff, so nothing later can enter. What is
 missing stays missing; ``features_missing`` says which group and why.
@@ -6,102 +6,76 @@ missing stays missing; ``features_missing`` says which group and why.
 
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
-from hydra_assets.features.returns import momentum, realised_vol
+from hydra_assets.features.curve_group import KEY, curve_features, season_features
+from hydra_assets.features.dictionary import FEATURE_NAMES, FEATURES, Group
+from hydra_assets.features.options_group import flow_features, moment_features, real_world_features
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
-    """One entry of the feature dictionary; ``source`` is the asset that it is read from."""
+class Sources:
+    """Rows of the datasets that a vector is made of, each with the sessions before the first wanted one that it needs.
 
-    name: str
-    group: str
-    source: str
-
-
-FEATURES: tuple[Feature, ...] = (
-    Feature("tilt", "options", "implied_moments"),
-    Feature("tilt_z", "options", "divergence"),
-    Feature("atm_vol", "options", "implied_moments"),
-    Feature("implied_skew", "options", "implied_moments"),
-    Feature("vol_premium", "options", "implied_moments"),
-    Feature("crowd_score", "crowd", "cot_scores"),
-    Feature("crowd_confidence", "crowd", "cot_scores"),
-    Feature("report_age_days", "crowd", "cot_scores"),
-    Feature("divergence_z", "divergence", "divergence"),
-    Feature("carry", "curve", "futures_curve"),
-    Feature("momentum_20", "curve", "futures_curve"),
-    Feature("momentum_60", "curve", "futures_curve"),
-    Feature("realised_vol_20", "curve", "futures_curve"),
-    Feature("season_sin", "calendar", "futures_curve"),
-    Feature("season_cos", "calendar", "futures_curve"),
-    Feature("days_to_last_trade", "calendar", "futures_curve"),
-    Feature("slices_usable", "quality", "implied_moments"),
-)
-FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
-DAYS_A_YEAR = 365.25
-
-
-def held_returns(curve: pl.DataFrame) -> pl.DataFrame:
-    """The front row of each (market, session) of ``futures_curve``, in order."""
-    front = curve.filter(pl.col("role") == "front").sort("market", "session", "contract_month", maintain_order=True)
-    return front.unique(["market", "session"], keep="first", maintain_order=True)
-
-
-def assemble(
-    curve: pl.DataFrame,
-    moments: pl.DataFrame,
-    crowd: pl.DataFrame,
-    divergence: pl.DataFrame,
-    sessions: pl.DataFrame,
-) -> pl.DataFrame:
-    """Assemble ``feature_vector``: one row per (market, session) of ``sessions``.
-
-    ``curve`` needs at least 60 sessions before the first wanted one; the other frames the wanted sessions only.
+    ``curve`` reaches 60 sessions back and ``moments`` five; the others hold the wanted sessions.
     """
-    key = ["market", "session"]
-    front = held_returns(curve)
-    parts = [_curve_features(part) for part in front.partition_by("market", maintain_order=True)]
-    from_curve = pl.concat(parts) if parts else _curve_features(front)
-    rows = sessions.select(key)
+
+    curve: pl.DataFrame
+    moments: pl.DataFrame
+    flows: pl.DataFrame
+    real_world: pl.DataFrame
+    crowd: pl.DataFrame
+    divergence: pl.DataFrame
+    pool: pl.DataFrame
+
+
+def assemble(sources: Sources, sessions: pl.DataFrame) -> pl.DataFrame:
+    """Assemble ``feature_vector``: one row per (market, session) of ``sessions``."""
+    rows = sessions.select(KEY)
     for frame in (
-        moments.select(
-            *key, "tilt", "atm_vol", pl.col("skew").alias("implied_skew"), "slices_usable", "moments_reason"
-        ),
-        crowd.select(*key, "crowd_score", "crowd_confidence", "report_age_days", "crowd_reason"),
-        divergence.select(*key, "tilt_z", "divergence_z", "divergence_reason"),
-        from_curve,
+        moment_features(sources.moments),
+        real_world_features(sources.real_world),
+        flow_features(sources.flows),
+        sources.crowd.select(*KEY, "crowd_score", "crowd_confidence", "report_age_days", "crowd_reason"),
+        sources.divergence.select(*KEY, "tilt_z", "divergence_z", "divergence_reason"),
+        curve_features(sources.curve),
+        season_features(sessions),
+        sources.pool.select(*KEY, "pool_momentum", "pool_vol_change"),
     ):
-        rows = rows.join(frame, on=key, how="left", maintain_order="left")
-    angle = pl.col("session").dt.ordinal_day() * (2.0 * np.pi / DAYS_A_YEAR)
-    return rows.with_columns(
-        (pl.col("atm_vol") - pl.col("realised_vol_20")).alias("vol_premium"),
-        angle.sin().alias("season_sin"),
-        angle.cos().alias("season_cos"),
-        _missing().alias("features_missing"),
-    ).select(*key, *FEATURE_NAMES, "features_missing")
-
-
-def _curve_features(rows: pl.DataFrame) -> pl.DataFrame:
-    r = np.log1p(rows["held_return"].cast(pl.Float64).fill_null(np.nan).to_numpy())
-    return rows.select("market", "session", "carry", "days_to_last_trade").with_columns(
-        pl.Series("momentum_20", momentum(r, 20), nan_to_null=True),
-        pl.Series("momentum_60", momentum(r, 60), nan_to_null=True),
-        pl.Series("realised_vol_20", realised_vol(r, 20), nan_to_null=True),
+        rows = rows.join(frame, on=KEY, how="left", maintain_order="left")
+    vol, realised = pl.col("atm_vol"), pl.col("realised_vol_20")
+    rows = rows.with_columns(
+        (vol - realised).alias("vol_premium"), (vol * vol - realised * realised).alias("variance_premium")
     )
+    return rows.with_columns(_missing().alias("features_missing")).select(*KEY, *FEATURE_NAMES, "features_missing")
+
+
+_WITNESSES = (
+    (Group.OPTIONS, "tilt", "moments_reason"),
+    (Group.CROWD, "crowd_score", "crowd_reason"),
+    (Group.DIVERGENCE, "divergence_z", "divergence_reason"),
+    (Group.FLOWS, "gamma_balance", None),
+    (Group.CURVE, "momentum_60", None),
+    (Group.CROSS_MARKET, "pool_momentum", None),
+)
+"""The feature that stands for its group, and the column that says why it is not there."""
+_WITHOUT_REASON = {
+    Group.FLOWS: "no_smile_or_open_interest",
+    Group.CURVE: "short_history_or_no_settle",
+    Group.CROSS_MARKET: "no_other_market",
+}
 
 
 def _missing() -> pl.Expr:
     """``group:reason`` of each absent group, joined by commas; empty where all are there."""
-    groups = [
-        pl.when(pl.col(value).is_null()).then(pl.concat_str(pl.lit(f"{group}:"), pl.col(reason).fill_null("no_row")))
-        for group, value, reason in (
-            ("options", "tilt", "moments_reason"),
-            ("crowd", "crowd_score", "crowd_reason"),
-            ("divergence", "divergence_z", "divergence_reason"),
-        )
-    ]
-    curve = pl.when(pl.col("momentum_60").is_null()).then(pl.lit("curve:short_history_or_no_settle"))
-    return pl.concat_str([*groups, curve], separator=",", ignore_nulls=True)
+    parts = []
+    for group, value, reason in _WITNESSES:
+        why = pl.lit(_WITHOUT_REASON[group]) if reason is None else pl.col(reason).fill_null("no_row")
+        parts.append(pl.when(pl.col(value).is_null()).then(pl.concat_str(pl.lit(f"{group}:"), why)))
+    return pl.concat_str(parts, separator=",", ignore_nulls=True)
+
+
+def dictionary_frame() -> pl.DataFrame:
+    """The feature dictionary as rows: name, group, unit, known_when, source, description."""
+    columns = ("name", "group", "unit", "known_when", "source", "description")
+    return pl.DataFrame([[str(getattr(f, c)) for c in columns] for f in FEATURES], schema=list(columns), orient="row")

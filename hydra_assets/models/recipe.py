@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hydra_assets.features.assemble import FEATURE_NAMES
+from hydra_assets.features.dictionary import FEATURE_NAMES
 from hydra_assets.features.labels import HORIZON_SESSIONS
 
 

@@ -106,7 +106,7 @@ def flows(options: pl.DataFrame, convention: DealerConvention = DealerConvention
     One row per ``level``, ``basis`` and group, in order of level, basis and keys. ``expiry`` and
     ``underlying_contract`` are null at the level market, ``strike`` is null above the level strike.
     ``gex_*_per_percent``, ``vanna_*_per_vol_point`` and ``charm_*_per_day``, each ``unsigned`` and ``signed``, are in
-    currency of delta; ``contracts`` is their count; ``options`` counts the options of the group and
+    currency of delta; ``contracts`` is their count, ``put_contracts`` that of the puts among them; ``options`` counts the options of the group and
     ``options_missing`` those that are not in the figures. All figures are null where no option is known.
 
     Raises
@@ -130,7 +130,7 @@ def flows(options: pl.DataFrame, convention: DealerConvention = DealerConvention
             groups.with_columns(
                 pl.lit(str(basis)).alias("basis"),
                 pl.lit(str(convention)).alias("dealer_convention"),
-                *_sums(held[basis], sign, number[basis], group, len(groups)),
+                *_sums(held[basis], sign, is_call, number[basis], group, len(groups)),
             )
             for basis in Basis
         ]
@@ -175,7 +175,9 @@ def _groups(rows: pl.DataFrame, level: Level) -> tuple[pl.DataFrame, NDArray[np.
     return rows[first].select(pl.lit(str(level)).alias("level"), *columns), group
 
 
-def _sums(held: Exposures, sign: Floats, contracts: Floats, group: NDArray[np.intp], n: int) -> list[pl.Series]:
+def _sums(
+    held: Exposures, sign: Floats, is_call: NDArray[np.bool_], contracts: Floats, group: NDArray[np.intp], n: int
+) -> list[pl.Series]:
     parts = {
         "gex_{}_per_percent": held.gex_per_percent,
         "vanna_{}_per_vol_point": held.vanna_per_vol_point,
@@ -192,6 +194,6 @@ def _sums(held: Exposures, sign: Floats, contracts: Floats, group: NDArray[np.in
     columns = []
     for name, values in parts.items():
         columns += [total(name.format("unsigned"), np.abs(values)), total(name.format("signed"), sign * values)]
-    columns.append(total("contracts", contracts))
+    columns += [total("contracts", contracts), total("put_contracts", np.where(is_call, 0.0, contracts))]
     columns += [pl.Series("options", count, pl.Int64), pl.Series("options_missing", missing, pl.Int64)]
     return columns

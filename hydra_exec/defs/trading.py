@@ -18,7 +18,7 @@ from hydra_assets.columns import (
 )
 from hydra_assets.defs.ranges import MarketRange, Resources, cutoff_frame, derive
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
-from hydra_assets.features.assemble import held_returns
+from hydra_assets.features.curve_group import held_returns
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import SessionCalendar

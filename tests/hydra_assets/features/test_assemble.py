@@ -1,74 +1,164 @@
-"""Assembly: momentum by hand, what is missing stays missing and says why, every feature moves on moving data."""
+"""Assembly: what is missing stays missing and says why, every feature moves, and the past does not see the future."""
 
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from hydra_assets.columns import FEATURE_VECTOR
-from hydra_assets.features.assemble import FEATURE_NAMES, assemble
+from hydra_assets.columns import COLUMNS, FEATURE_VECTOR
+from hydra_assets.features.assemble import Sources, assemble, dictionary_frame
+from hydra_assets.features.dictionary import FEATURE_NAMES, FEATURES, Group, names_of
+from hydra_assets.features.options_group import FLOW_COLUMNS
 from hydra_assets.features.returns import momentum, realised_vol
 
 START = date(2024, 1, 1)
+N = 120
 
 
-def inputs(n: int = 120, seed: int = 1) -> dict[str, pl.DataFrame]:
+def base(n: int = N) -> pl.DataFrame:
+    return pl.DataFrame({"market": "SIM_HE", "session": [START + timedelta(days=i) for i in range(n)]})
+
+
+def sources(n: int = N, seed: int = 1) -> Sources:
     rng = np.random.default_rng(seed)
-    base = pl.DataFrame({"market": "SIM_HE", "session": [START + timedelta(days=i) for i in range(n)]})
+    rows = base(n)
 
     def noise() -> pl.Series:
         return pl.Series(rng.standard_normal(n))
 
+    def positive() -> pl.Series:
+        return pl.Series(rng.uniform(0.1, 0.9, n))
+
     ok = pl.lit("ok")
-    return {
-        "curve": base.with_columns(
-            pl.lit("front").alias("role"),
-            pl.lit(date(2025, 1, 1)).alias("contract_month"),
-            (noise() * 0.01).alias("held_return"),
-            noise().alias("carry"),
-            pl.Series("days_to_last_trade", 40 - np.arange(n) % 30),
-        ),
-        "moments": base.with_columns(
-            noise().alias("tilt"),
-            noise().abs().alias("atm_vol"),
-            noise().alias("skew"),
+    moments = pl.concat(
+        rows.with_columns(
+            pl.lit(tenor).alias("tenor"),
+            pl.Series("grade", ["A", "B"])[rng.integers(0, 2, n)].alias("grade"),
+            *(
+                noise().alias(name)
+                for name in ("tilt", "tilt_mode", "tilt_probability", "risk_reversal_25", "skew", "kurt")
+            ),
+            positive().alias("atm_vol"),
             pl.Series("slices_usable", np.arange(n) % 5),
             ok.alias("moments_reason"),
+        )
+        for tenor in ("30d", "60d", "90d")
+    )
+    flows = pl.concat(
+        rows.with_columns(
+            pl.lit("market").alias("level"),
+            pl.lit(basis).alias("basis"),
+            *(positive().alias(c) for c in FLOW_COLUMNS if "unsigned" in c),
+            *(noise().alias(c) for c in FLOW_COLUMNS if "_signed_" in c),
+            (positive() + 1.0).alias("contracts"),
+            positive().alias("put_contracts"),
+        )
+        for basis in ("open_interest", "volume")
+    )
+    days = pl.Series("days_to_expiry", 40 + np.arange(n) % 30)
+    return Sources(
+        curve=rows.with_columns(
+            pl.lit("front").alias("role"),
+            pl.lit("HE-2025-01").alias("contract"),
+            pl.lit(date(2025, 1, 1)).alias("contract_month"),
+            pl.lit(date(2025, 1, 14)).alias("last_trade"),
+            pl.lit(None, pl.Date).alias("first_notice"),
+            (noise() * 0.01).alias("held_return"),
+            noise().alias("carry"),
+            noise().alias("slope"),
+            (positive() * 1000).alias("volume"),
+            (positive() * 1000).alias("open_interest"),
+            pl.Series("days_to_last_trade", 40 - np.arange(n) % 30),
         ),
-        "crowd": base.with_columns(
+        moments=moments,
+        flows=flows,
+        real_world=rows.with_columns(
+            pl.lit(date(2025, 1, 1)).alias("expiry"),
+            days,
+            noise().alias("expected_log_return"),
+            positive().alias("probability_above_forward"),
+        ),
+        crowd=rows.with_columns(
             noise().alias("crowd_score"),
             noise().alias("crowd_confidence"),
             pl.Series("report_age_days", 3 + np.arange(n) % 7),
             ok.alias("crowd_reason"),
         ),
-        "divergence": base.with_columns(
+        divergence=rows.with_columns(
             noise().alias("tilt_z"), noise().alias("divergence_z"), ok.alias("divergence_reason")
         ),
-        "sessions": base,
+        pool=rows.with_columns(noise().alias("pool_momentum"), noise().alias("pool_vol_change")),
+    )
+
+
+def only(held: Sources, first: int, last: int) -> Sources:
+    """Everything known about the sessions with these numbers."""
+    days = [START + timedelta(days=i) for i in range(first, last)]
+    parts: dict[str, Any] = {
+        name: getattr(held, name).filter(pl.col("session").is_in(days)) for name in held.__dataclass_fields__
     }
+    return Sources(**parts)
 
 
 def test_every_feature_varies_and_the_columns_are_the_dictionary_s() -> None:
-    rows = assemble(**inputs())
+    rows = assemble(sources(), base())
     assert rows.columns == list(FEATURE_VECTOR.columns)
     late = rows.tail(50)
-    assert {name: late[name].n_unique() for name in FEATURE_NAMES if late[name].n_unique() < 3} == {}
+    assert {name: late[name].n_unique() for name in FEATURE_NAMES if late[name].n_unique() < 2} == {}
     assert late["features_missing"].unique().to_list() == [""]
 
 
 def test_what_is_missing_stays_missing_and_says_why() -> None:
-    frames = inputs()
-    frames["moments"] = frames["moments"].with_columns(
-        pl.lit(None, pl.Float64).alias("tilt"),
-        pl.lit(None, pl.Float64).alias("atm_vol"),
-        pl.lit("no_quotes").alias("moments_reason"),
+    held = sources()
+    without = replace(
+        held,
+        moments=held.moments.with_columns(
+            pl.lit(None, pl.Float64).alias("tilt"),
+            pl.lit(None, pl.Float64).alias("atm_vol"),
+            pl.lit("no_quotes").alias("moments_reason"),
+        ),
+        crowd=held.crowd.head(100),
+        flows=held.flows.head(0),
+        pool=held.pool.with_columns(pl.lit(None, pl.Float64).alias("pool_momentum")),
     )
-    frames["crowd"] = frames["crowd"].head(100)
-    row = assemble(**frames).row(-1, named=True)
-    assert (row["tilt"], row["vol_premium"], row["crowd_score"]) == (None, None, None)
-    assert row["features_missing"] == "options:no_quotes,crowd:no_row"
-    assert assemble(**frames)["features_missing"][0].endswith("curve:short_history_or_no_settle")
+    row = assemble(without, base()).row(-1, named=True)
+    assert (row["tilt"], row["vol_premium"], row["crowd_score"], row["put_share"]) == (None, None, None, None)
+    assert row["features_missing"] == (
+        "options:no_quotes,crowd:no_row,flows:no_smile_or_open_interest,cross_market:no_other_market"
+    )
+    assert "curve:short_history_or_no_settle" in assemble(held, base())["features_missing"][0]
+
+
+def test_what_a_session_says_by_hand() -> None:
+    held = sources()
+    row = assemble(held, base()).row(100, named=True)
+    view = held.moments.filter(pl.col("tenor") == "60d")
+    vols = {t: held.moments.filter(pl.col("tenor") == t)["atm_vol"][100] for t in ("60d", "90d")}
+    assert row["tilt_change_5"] == view["tilt"][100] - view["tilt"][95]
+    assert row["vol_term_slope"] == vols["90d"] - vols["60d"]
+    interest = held.flows.filter(pl.col("basis") == "open_interest").row(100, named=True)
+    assert row["gamma_balance"] == interest["gex_signed_per_percent"] / interest["gex_unsigned_per_percent"]
+    assert row["put_share"] == interest["put_contracts"] / interest["contracts"]
+    assert row["grade_rank"] == {"A": 4.0, "B": 3.0}[view["grade"][100]]
+    near = held.real_world.row(100, named=True)
+    assert row["real_world_return"] == pytest.approx(near["expected_log_return"] * 365 / near["days_to_expiry"])
+    r = np.log1p(held.curve["held_return"].to_numpy())[81:101]
+    assert row["momentum_20"] == pytest.approx(r.sum() / np.sqrt((r * r).sum()), rel=1e-12)
+    assert row["variance_premium"] == pytest.approx(view["atm_vol"][100] ** 2 - 252 * (r * r).mean(), rel=1e-12)
+    volume = held.curve["volume"].to_numpy()[41:101]
+    assert row["volume_ratio"] == pytest.approx(np.log(volume[-1] / volume.mean()), rel=1e-12)
+    # Cash-settled: delivery is the last trade, 2025-01-14, 279 days after session 100.
+    assert row["days_to_delivery"] == 279
+
+
+def test_kurtosis_below_grade_b_is_missing() -> None:
+    held = sources()
+    low = replace(held, moments=held.moments.with_columns(pl.lit("C").alias("grade")))
+    assert assemble(low, base())["implied_kurt"].null_count() == N
+    assert assemble(held, base())["implied_kurt"].null_count() == 0
 
 
 def test_momentum_and_volatility_by_hand() -> None:
@@ -80,6 +170,19 @@ def test_momentum_and_volatility_by_hand() -> None:
 
 
 def test_look_back_is_in_the_window_alone() -> None:
-    frames = inputs()
-    tail = {**frames, "curve": frames["curve"].tail(61), "sessions": frames["sessions"].tail(1)}
-    assert assemble(**tail).equals(assemble(**frames).tail(1))
+    held = sources()
+    assert assemble(only(held, N - 61, N), base().tail(1)).equals(assemble(held, base()).tail(1))
+
+
+def test_the_past_does_not_see_the_future() -> None:
+    early = assemble(only(sources(), 0, 90), base(90))
+    assert assemble(sources(), base()).head(90).equals(early)
+
+
+def test_the_dictionary_is_whole() -> None:
+    frame = dictionary_frame()
+    assert frame["name"].to_list() == list(FEATURE_NAMES)
+    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES)
+    assert not frame.select(pl.any_horizontal(pl.all().str.len_chars() == 0)).to_series().any()
+    assert {f.name for f in FEATURES} <= set(COLUMNS)
+    assert sum(len(names_of(group)) for group in Group) == len(FEATURES)

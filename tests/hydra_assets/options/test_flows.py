@@ -78,6 +78,7 @@ def test_call_and_put_of_one_strike() -> None:
     assert result["charm_unsigned_per_day"] == pytest.approx((abs(charm[0]) * 100 + abs(charm[1]) * 300) * unit)
     assert result["charm_signed_per_day"] == pytest.approx((charm[0] * 100 - charm[1] * 300) * unit)
     assert (result["contracts"], result["options"], result["options_missing"]) == (400.0, 2, 0)
+    assert result["put_contracts"] == 300.0
     assert result["dealer_convention"] == "long_calls_short_puts"
 
 
