@@ -19,7 +19,7 @@ from hydra_assets.replay.breaker_arrays import BlockBreakers
 from hydra_assets.replay.decisions import DecisionKind, Decisions
 from hydra_assets.replay.log import breaker_log
 from hydra_assets.replay.market import MarketArrays
-from hydra_assets.replay.result import KINDS, CostKind, ReplayResult
+from hydra_assets.replay.result import KINDS, Cents, CostKind, ReplayResult
 from hydra_assets.replay.sizing import SizingTables, check_payoffs, sizing_tables
 from hydra_assets.replay.tables import ReplayConfig, SessionTables, session_tables
 
@@ -70,9 +70,9 @@ def replay(
     breakers = [_Block(config, tables, sizes, wanted, books, block).run() for block in blocks]
     return ReplayResult(
         capital_cents=config.capital_cents,
-        gross_cents=books.gross.T.astype(np.int64),
-        cost_cents=books.cost.transpose(1, 2, 0).astype(np.int64),
-        turnover_lots=books.turnover.T.astype(np.int64),
+        gross_cents=books.gross.T,
+        cost_cents=books.cost.transpose(1, 2, 0),
+        turnover_lots=books.turnover.T,
         missing_decisions=books.missing.T,
         account_state=books.account_state.T,
         breakers=breaker_log(breakers, blocks),
@@ -107,10 +107,10 @@ class _Wanted:
 class _Books:
     """Results while they are written, sessions first."""
 
-    gross: Floats
-    cost: Floats
-    turnover: Floats
-    missing: NDArray[np.int64]
+    gross: Cents
+    cost: Cents
+    turnover: Cents
+    missing: Cents
     account_state: NDArray[np.int8]
     positions: NDArray[np.int32] | None
     fills: NDArray[np.int32] | None
@@ -119,9 +119,9 @@ class _Books:
     def empty(cls, sessions: int, markets: int, candidates: int, detail: bool) -> "_Books":
         rows, cells = (sessions, candidates), (sessions, markets, candidates)
         return cls(
-            gross=np.zeros(rows),
-            cost=np.zeros((sessions, len(KINDS), candidates)),
-            turnover=np.zeros(rows),
+            gross=np.zeros(rows, dtype=np.int64),
+            cost=np.zeros((sessions, len(KINDS), candidates), dtype=np.int64),
+            turnover=np.zeros(rows, dtype=np.int64),
             missing=np.zeros(rows, dtype=np.int64),
             account_state=np.zeros(rows, dtype=np.int8),
             positions=np.zeros(cells, dtype=np.int32) if detail else None,
@@ -213,14 +213,16 @@ class _Block:
         if self.breakers is not None and self.breakers.watches_trades:
             self._follow_trades(t)
         self.position, self.other = self.other, self.position
-        cost = books.cost[t, :, block]
-        cost[_SPREAD], cost[_FEE], cost[_IMPACT] = spread, fee, impact
+        books.cost[t, _SPREAD, block], books.cost[t, _FEE, block] = spread, fee
+        books.cost[t, _IMPACT, block] = impact
+        cost = spread + fee + impact
         if roll is not None:
-            cost[_ROLL] = roll
+            books.cost[t, _ROLL, block] = roll
+            cost += roll
         books.gross[t, block] = gross
         books.turnover[t, block] = turnover
         self.equity += gross
-        self.equity -= cost.sum(axis=0)
+        self.equity -= cost
         if books.positions is not None and books.fills is not None:
             books.positions[t, :, block] = self.position
             books.fills[t, :, block] = fill
@@ -263,9 +265,10 @@ class _Block:
             rows = np.flatnonzero(self.tables.fault[t])
             target[rows] = self.position[rows]
         if gaps:
-            missing = np.isnan(target)
-            np.copyto(target, self.position, where=missing)
-            self.books.missing[t, self.block] = missing.sum(axis=0)
+            flat, width = target.reshape(-1), target.shape[1]
+            missing = np.flatnonzero(np.isnan(flat))
+            flat[missing] = self.position.reshape(-1)[missing]
+            self.books.missing[t, self.block] = np.bincount(missing % width, minlength=width)
 
     def _size(self, t: int) -> bool:
         """Lots wanted before the size factor into ``target``, NaN where the decision is; return whether any is."""
@@ -319,11 +322,10 @@ def _any_market(table: NDArray[Any]) -> list[bool]:
 def _gaps_in(values: Floats, low: float, high: float, name: str) -> bool:
     """Whether any value is NaN. ValueError where one is infinite or outside [low, high]."""
     least, most = values.min(), values.max()
-    gaps = bool(np.isnan(least))
-    if gaps:
-        least, most = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
-    if least < low or most > high or np.isinf(least) or np.isinf(most):
-        worst = least if least < low or np.isinf(least) else most
-        msg = f"{name}: {worst} is not a finite number in [{low}, {high}]"
+    if least >= low and most <= high and np.isfinite(least) and np.isfinite(most):
+        return False
+    wrong = (values < low) | (values > high) | np.isinf(values)
+    if wrong.any():
+        msg = f"{name}: {values[wrong][0]} is not a finite number in [{low}, {high}]"
         raise ValueError(msg)
-    return gaps
+    return True
