@@ -54,9 +54,6 @@ def cot_positions(
         "session", "family", "scope", pl.col("report_date").alias("anyone_report")
     )
     state = newest.join(anyone, on=["session", "family", "scope"], how="left")
-    dates = own.select([*SERIES, "report_date"]).unique().sort([*SERIES, "report_date"])
-    dates = dates.with_columns(pl.col("report_date").shift(1).over(SERIES).alias("previous_report"))
-    state = state.join(dates, on=[*SERIES, "report_date"], how="left")
     now = _version(own, state, "report_date").rename({"known_at": "report_known_at"})
     before = _version(own, state, "previous_report").select(
         "session", *SERIES, (pl.col("long_contracts") - pl.col("short_contracts")).alias("previous_net")
@@ -98,9 +95,16 @@ def cot_positions(
 
 
 def _newest_known(reports: pl.DataFrame, cutoffs: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """Newest report date known at each cutoff, per series."""
+    """Newest report date known at each cutoff and the newest before it that was known then, per series."""
     first_known = reports.group_by([*by, "report_date"]).agg(pl.col("known_at").min()).sort("known_at", "report_date")
-    running = first_known.with_columns(pl.col("report_date").cum_max().over(by)).sort("known_at", maintain_order=True)
+    newest = pl.col("report_date").cum_max().over(by)
+    before = newest.shift(1).over(by)
+    # A date that is no new maximum, or the maximum that a new one replaces, may be the second of all so far.
+    second = pl.when(before.is_not_null()).then(pl.min_horizontal("report_date", before))
+    running = first_known.with_columns(newest.alias("report_date"), second.alias("previous_report")).sort(
+        "known_at", maintain_order=True
+    )
+    running = running.with_columns(pl.col("previous_report").cum_max().over(by))
     series = running.select(by).unique(maintain_order=True)
     grid = cutoffs.join(series, how="cross").sort("cutoff")
     return (

@@ -98,3 +98,17 @@ def test_a_market_without_code_or_reports_has_no_rows() -> None:
     rows = frame(report("ZO", TUESDAYS[0], 10.0))
     assert cot_positions(rows, "HE", cutoffs, expected_reports(cutoffs), has_code=True).is_empty()
     assert cot_positions(rows, "ZO", cutoffs, expected_reports(cutoffs), has_code=False).is_empty()
+
+
+def test_a_week_that_is_published_late_is_missing_until_then() -> None:
+    late = datetime(2024, 10, 23, 12, tzinfo=UTC)
+    rows = [report("HE", TUESDAYS[0], 200.0), report("HE", TUESDAYS[2], 230.0)]
+    held_back = report("HE", TUESDAYS[1], 215.0, known_at=late)
+    seen = positions(frame(*rows, held_back), date(2024, 10, 18), date(2024, 10, 24))
+    friday, thursday = seen[date(2024, 10, 18)], seen[date(2024, 10, 24)]
+    assert (friday["report_date"], friday["missing_weeks"], friday["net_change_1w"]) == (TUESDAYS[2], 1, None)
+    assert (thursday["report_date"], thursday["missing_weeks"], thursday["net_change_1w"]) == (TUESDAYS[2], 0, 15.0)
+    # What came later changes nothing before it.
+    assert positions(frame(*rows), date(2024, 10, 18), date(2024, 10, 22)) == {
+        day: row for day, row in seen.items() if day <= date(2024, 10, 22)
+    }
