@@ -85,12 +85,10 @@ def best_and_median(work: Callable[[], object], rounds: int) -> tuple[float, flo
     return min(taken), median(taken)
 
 
-def row(
-    name: str, what: str, cells: int, work: Callable[[], object], rounds: int, target: float = TARGET
-) -> Row:
+def row(name: str, what: str, cells: int, work: Callable[[], object], rounds: int, target: float = TARGET) -> Row:
     """Measure one way of replaying."""
     best, middle = best_and_median(work, rounds)
-    figures = f"{cells / best / 1e6:.1f} M/s ({cells / middle / 1e6:.1f} M/s median of {rounds})"
+    figures = f"{cells / best / 1e6:.3g} M/s ({cells / middle / 1e6:.3g} M/s median of {rounds})"
     words = f">= {target / 1e6:.0f} M/s" if target else "-"
     return Row(name, what, words, figures, cells / best >= target)
 

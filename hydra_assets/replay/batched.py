@@ -9,17 +9,17 @@ Order of a session t: yesterday's targets are filled and booked; the breakers ju
 row t. So a decision's profit starts at the price of its own fill in session t+1, as its label does.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hydra_assets.replay.books import Books, Wanted
 from hydra_assets.replay.breaker_arrays import BlockBreakers
 from hydra_assets.replay.decisions import DecisionKind, Decisions
 from hydra_assets.replay.log import breaker_log
 from hydra_assets.replay.market import MarketArrays
-from hydra_assets.replay.result import KINDS, Cents, CostKind, ReplayResult
+from hydra_assets.replay.result import KINDS, CostKind, ReplayResult
 from hydra_assets.replay.sizing import SizingTables, check_payoffs, sizing_tables
 from hydra_assets.replay.tables import ReplayConfig, SessionTables, session_tables
 
@@ -63,8 +63,8 @@ def replay(
     check_payoffs(config.sizing.payoff_long, config.sizing.payoff_short)
     tables = session_tables(market, config.costs, config.fills)
     sizes = sizing_tables(market, config.sizing, margin_per_lot)
-    wanted = _Wanted.of(decisions)
-    books = _Books.empty(sessions, markets, candidates, detail)
+    wanted = Wanted.of(decisions)
+    books = Books.empty(sessions, markets, candidates, detail)
     width = max(1, BLOCK_CELLS // max(1, markets))
     blocks = [slice(low, min(low + width, candidates)) for low in range(0, candidates, width)]
     breakers = [_Block(config, tables, sizes, wanted, books, block).run() for block in blocks]
@@ -82,53 +82,6 @@ def replay(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Decisions as ``[session, market, candidate]``, contiguous."""
-
-    kind: DecisionKind
-    values: Floats
-    factor: Floats | None
-    down: Floats | None
-
-    @classmethod
-    def of(cls, decisions: Decisions) -> "_Wanted":
-        def turned(array: Floats | None) -> Floats | None:
-            return None if array is None else np.ascontiguousarray(array.transpose(1, 2, 0), dtype=np.float64)
-
-        factor = decisions.size_factor
-        if factor is not None:
-            factor = factor[:, :, None] if factor.ndim == 2 else turned(factor)
-        values = np.ascontiguousarray(decisions.values.transpose(1, 2, 0), dtype=np.float64)
-        return cls(decisions.kind, values, factor, turned(decisions.probability_down))
-
-
-@dataclass(frozen=True, slots=True)
-class _Books:
-    """Results while they are written, sessions first."""
-
-    gross: Cents
-    cost: Cents
-    turnover: Cents
-    missing: Cents
-    account_state: NDArray[np.int8]
-    positions: NDArray[np.int32] | None
-    fills: NDArray[np.int32] | None
-
-    @classmethod
-    def empty(cls, sessions: int, markets: int, candidates: int, detail: bool) -> "_Books":
-        rows, cells = (sessions, candidates), (sessions, markets, candidates)
-        return cls(
-            gross=np.zeros(rows, dtype=np.int64),
-            cost=np.zeros((sessions, len(KINDS), candidates), dtype=np.int64),
-            turnover=np.zeros(rows, dtype=np.int64),
-            missing=np.zeros(rows, dtype=np.int64),
-            account_state=np.zeros(rows, dtype=np.int8),
-            positions=np.zeros(cells, dtype=np.int32) if detail else None,
-            fills=np.zeros(cells, dtype=np.int32) if detail else None,
-        )
-
-
 class _Block:
     """A block of candidates on its way through the sessions; every array below is ``[market, candidate]``."""
 
@@ -137,8 +90,8 @@ class _Block:
         config: ReplayConfig,
         tables: SessionTables,
         sizes: SizingTables,
-        wanted: _Wanted,
-        books: _Books,
+        wanted: Wanted,
+        books: Books,
         block: slice,
     ) -> None:
         self.config, self.tables, self.wanted, self.books, self.block = (

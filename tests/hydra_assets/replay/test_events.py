@@ -12,8 +12,9 @@ from hydra_assets.replay.batched import replay
 from hydra_assets.replay.breakers import BreakerConfig
 from hydra_assets.replay.costs import CostConfig, SlippageMode
 from hydra_assets.replay.decisions import DecisionKind, Decisions, candidates_last
-from hydra_assets.replay.events import Account, replay_one
+from hydra_assets.replay.events import replay_one
 from hydra_assets.replay.fills import FillConfig, FillMode
+from hydra_assets.replay.ledger import Account
 from hydra_assets.replay.market import MarketArrays
 from hydra_assets.replay.result import KINDS, ReplayResult
 from hydra_assets.replay.sizing import SizingConfig
