@@ -229,6 +229,20 @@ def test_a_trades_loss_adds_up_over_sessions_and_starts_anew_with_the_next() -> 
     ]
 
 
+def test_a_trade_that_was_closed_has_no_loss_left() -> None:
+    # Ten lots sold at the open of 80, before a settle of 81: 4,000 carried and 4,000 given back is a trade of nothing.
+    market = world([80.0, 80.0, 81.0, 81.0], open=[80.0, 80.0, 80.0, 81.0])
+    setting = config(
+        costs=FREE,
+        fills=FillConfig(mode=FillMode.NEXT_OPEN),
+        breakers=only(single_trade_loss=0.03, cooldown_sessions=9),
+    )
+    result = replay(market, lots(10, 0, 0, 0), setting)
+    assert result.gross[0].tolist() == [0.0, 0.0, 0.0, 0.0]
+    assert held(result) == [0, 10, 0, 0]
+    assert result.breakers.of(0) == ()
+
+
 def test_a_drought_trips_participation() -> None:
     # Ten lots at a cap of 100 leave at once; at 0.9 lots a session they would need eleven sessions.
     market = world([80.0] * 6, adv=[10_000.0, 10_000.0, 90.0, 90.0, 10_000.0, 10_000.0])
