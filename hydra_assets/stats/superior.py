@@ -10,13 +10,22 @@ because its release 8 does not do them: each difference is divided by its long-r
 and the steps of the step-wise test are taken on ``SPA`` itself, since ``StepM`` raises where the last of several steps
 leaves nobody.
 
-The stationary bootstrap's variance is too small by a factor of about 1 - (2b - 1)/n for a mean block of b sessions (the
-sample mean is subtracted from itself); deviations from the mean are widened by its root, which matters for short tests.
+The bootstrap's deviations from the mean are widened by two factors, without which the test says yes too often (in 8 %
+of null cycles instead of 5 at an autocorrelation of 0.2):
+
+- root of the long-run variance prewhitened by an AR(1) over the bootstrap's own, where that is above one: blocks of
+  mean length b see only (1 - 1/b)^i of an autocovariance at lag i;
+- fixed-b critical value over the normal one, (1.6449 + 2.1859 x + 0.3142 x^2 - 0.3427 x^3) / 1.6449 with x = M/n: a
+  variance estimated from few independent blocks has a distribution of its own. M = 1.5 b is the Bartlett window with
+  the same integral of the squared kernel as that of the stationary bootstrap.
 
 Sources: P. R. Hansen, "A test for superior predictive ability", Journal of Business and Economic Statistics 23 (2005);
 J. P. Romano and M. Wolf, "Stepwise multiple testing as formalized data snooping", Econometrica 73 (2005); D. N. Politis
 and J. P. Romano, "The stationary bootstrap", JASA 89 (1994); D. N. Politis and H. White, "Automatic block-length
-selection for the dependent bootstrap", Econometric Reviews 23 (2004), with the correction of 2009.
+selection for the dependent bootstrap", Econometric Reviews 23 (2004), with the correction of 2009; D. W. K. Andrews and
+J. C. Monahan, "An improved heteroskedasticity and autocorrelation consistent covariance matrix estimator", Econometrica
+60 (1992); N. M. Kiefer and T. J. Vogelsang, "A new asymptotic theory for heteroskedasticity-autocorrelation robust
+tests", Econometric Theory 21 (2005), table 1 (Bartlett, 95 %).
 """
 
 from dataclasses import dataclass
@@ -31,6 +40,9 @@ SEED = 20050365
 """Frozen, so that a verdict can be recomputed to the last bit."""
 _SAME = 1e-9
 """A difference of less than this fraction of the champion's volatility is no difference."""
+_MAX_RHO = 0.97
+"""Bound of Andrews and Monahan, so that recolouring stays finite."""
+_NORMAL_95 = 1.6449
 _LONGEST_SHARE = 0.1
 """A mean block above a tenth of the sessions leaves fewer than ten independent pieces to resample."""
 
@@ -99,6 +111,20 @@ def stationary_variance(differences: Floats, block: int) -> Floats:
     return out
 
 
+def widening(differences: Floats, block: int) -> Floats:
+    """Both factors of the module's docstring, ``[k, n]`` to ``[k]``."""
+    n = differences.shape[1]
+    e = differences - differences.mean(axis=1, keepdims=True)
+    rho = (e[:, 1:] * e[:, :-1]).sum(axis=1) / (e * e).sum(axis=1)
+    rho = np.clip(rho, -_MAX_RHO, _MAX_RHO)
+    white = stationary_variance(e[:, 1:] - rho[:, None] * e[:, :-1], block)
+    ratio = white / (1.0 - rho) ** 2 / stationary_variance(differences, block)
+    x = 1.5 * block / n
+    fixed_b = (_NORMAL_95 + 2.1859 * x + 0.3142 * x**2 - 0.3427 * x**3) / _NORMAL_95
+    out: Floats = np.sqrt(np.maximum(ratio, 1.0)) * fixed_b
+    return out
+
+
 def superiority(
     differences: ArrayLike,
     horizon_sessions: int = 1,
@@ -121,7 +147,7 @@ def superiority(
     block = block_length(rows, horizon_sessions)
     scaled = rows / np.sqrt(stationary_variance(rows, block))[:, None]
     mean = scaled.mean(axis=1, keepdims=True)
-    widened = mean + (scaled - mean) / np.sqrt(1.0 - (2.0 * block - 1.0) / n)
+    widened = mean + (scaled - mean) * widening(rows, block)[:, None]
     test = SPA(np.zeros(n), -widened.T, block_size=block, reps=replications, bootstrap="stationary", seed=seed)
     test.compute()
     overall = _p_value(test.pvalues["consistent"], replications)
@@ -134,7 +160,8 @@ def superiority(
     while not superior.all():
         test.subset(~superior)
         test.compute()
-        found = test.better_models(level)
+        # The share of replications that may lie above an observed value whose p-value, itself counted, is the level.
+        found = test.better_models((level * (replications + 1.0) - 1.0) / replications)
         if not len(found):
             break
         superior[found] = True

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 from scipy.special import ndtr
 
 from hydra_assets.stats.returns import ReturnsError, ReturnsReason
-from hydra_assets.stats.superior import block_length, paired_differences, stationary_variance, superiority
+from hydra_assets.stats.superior import block_length, paired_differences, stationary_variance, superiority, widening
 
 
 def standard(seed: int, k: int, n: int) -> np.ndarray:
@@ -41,10 +42,22 @@ def test_stationary_variance_by_hand():
     assert stationary_variance(rows, 1) == pytest.approx([2.5])
 
 
-def test_bootstrap_variance_is_too_small_by_what_is_put_right():
-    # 1 - (2b - 1)/n = 1 - 19/250 = 0.924 for white noise; 4,000 series leave an error of about 0.005
+def test_bootstrap_variance_of_white_noise():
+    # 1 - (2b - 1)/n = 1 - 19/250 = 0.924, since the mean is the sample's own; 4,000 series leave an error of 0.005
     rows = np.random.default_rng(19).standard_normal((4000, 250))
     assert stationary_variance(rows, 10).mean() == pytest.approx(1.0 - 19.0 / 250.0, abs=0.015)
+
+
+def test_widening_by_hand():
+    # White noise: the fixed-b factor alone. n = 1500, b = 5: x = 0.005, 1 + 2.1859 0.005/1.6449 = 1.00665
+    white = np.random.default_rng(31).standard_normal((300, 1500))
+    assert np.median(widening(white, 5)) == pytest.approx(1.00665, abs=0.004)
+    # AR(1) of 0.3: long-run variance 1.3/0.7 = 1.857 of unit variance; blocks of 5 see 1 + 2 0.24/0.76 = 1.632
+    dependent = lfilter([1.0], [1.0, -0.3], white, axis=1)
+    assert np.median(widening(dependent, 5)) == pytest.approx(np.sqrt(1.857 / 1.632) * 1.00665, abs=0.01)
+    # AR(1) of -0.3: blocks see too much already, nothing is taken back
+    swinging = lfilter([1.0], [1.0, 0.3], white, axis=1)
+    assert np.median(widening(swinging, 5)) == pytest.approx(1.00665, abs=1e-4)
 
 
 def test_p_value_is_the_normal_one_for_white_noise():
