@@ -3,35 +3,6 @@
 from hydra_assets.columns.column import DATE, F64, I64, STR, Column
 
 DECISIONS: dict[str, Column] = {
-    # --- crowd -----------------------------------------------------------------------------------------
-    "history_weeks": Column(I64, "weeks", "Published weeks that the score ranks the report among.", minimum=0),
-    "crowd_score": Column(F64, "score", "Speculators' net share, ranked; +1 is most long.", minimum=-1, maximum=1),
-    "crowd_confidence": Column(F64, "fraction", "Trust in the score: history, age, gaps.", minimum=0, maximum=1),
-    "crowd_reason": Column(
-        STR,
-        "code",
-        "Why a session has a crowd score, or none.",
-        allowed=("ok", "no_report", "not_published", "stale", "short_history"),
-    ),
-    # --- divergence ------------------------------------------------------------------------------------
-    "tilt_z": Column(F64, "standard deviations", "Tilt against its own past."),
-    "crowd_z": Column(F64, "standard deviations", "Crowd score against its own past."),
-    "divergence_gap": Column(F64, "standard deviations", "tilt_z minus crowd_z."),
-    "divergence_z": Column(F64, "standard deviations", "The gap against its own past."),
-    "history_sessions": Column(I64, "sessions", "Earlier sessions with a gap.", minimum=0),
-    "divergence_type": Column(
-        STR,
-        "code",
-        "What the pair of views is.",
-        allowed=("bullish_divergence", "bearish_divergence", "trend_follow", "neutral", "absent"),
-    ),
-    "divergence_direction": Column(I64, "sign", "Suggested side of the future.", minimum=-1, maximum=1),
-    "divergence_reason": Column(
-        STR,
-        "code",
-        "Why a session has a divergence, or none.",
-        allowed=("ok", "no_options_view", "no_crowd_view", "short_history"),
-    ),
     # --- features --------------------------------------------------------------------------------------
     "pool_markets": Column(I64, "markets", "Other markets that the pool's figures are of.", minimum=0),
     "features_missing": Column(STR, "group:reason,...", "Feature groups that are absent, and why."),

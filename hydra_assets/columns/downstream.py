@@ -3,9 +3,12 @@
 from hydra_assets.columns.dataset import derived
 from hydra_assets.features.dictionary import FEATURE_NAMES
 
+_READINGS = ("tilt", "risk_reversal_25", "skew", "expected_return")
+_GROUPS = ("producers", "swap_dealers", "others")
+
 COT_SCORES = derived(
     "cot_scores",
-    "Speculators' net position as a score in [-1, +1] among its published weeks, or the reason why there is none.",
+    "Where each group of traders stands among its published weeks, with changes, or the reason why not.",
     (
         "family",
         "scope",
@@ -17,24 +20,86 @@ COT_SCORES = derived(
         "crowd_score",
         "crowd_confidence",
         "crowd_reason",
+        "crowd_score_z",
+        "crowd_change_1w",
+        "crowd_change_z",
+        "crowd_change_reason",
+        "open_interest_relative",
+        "crowd_traders",
+        "crowd_concentration",
+        "gap_weeks",
+        *(f"{group}_{what}" for group in _GROUPS for what in ("score", "z", "change_1w", "reason")),
     ),
     (),
     ("crowd_reason",),
 )
 
+HEADLINE_SCORES = derived(
+    "headline_scores",
+    "What the headlines known at the cutoff say of the market, without syndicated copies, fading with age.",
+    (
+        "headline_score",
+        "headline_confidence",
+        "headline_count",
+        "headline_copies",
+        "headline_age_days",
+        "headline_reason",
+    ),
+    (),
+    ("headline_reason",),
+)
+
+ORDER_FLOW_SCORES = derived(
+    "order_flow_scores",
+    "Accumulation against liquidation, from price, open interest and volume as known at the cutoff.",
+    (
+        "order_flow_score",
+        "order_flow_confidence",
+        "order_flow_age_days",
+        "flow_z",
+        "open_interest_change",
+        "flow_volume_ratio",
+        "size_imbalance",
+        "order_flow_reason",
+    ),
+    (),
+    ("order_flow_reason",),
+)
+
+SENTIMENT = derived(
+    "sentiment",
+    "The sources' scores, weighted by confidence and faded by age; absent sources are left out.",
+    ("sentiment_score", "sentiment_confidence", "sentiment_sources", "sentiment_reason"),
+    (),
+    ("sentiment_sources", "sentiment_reason"),
+)
+
 DIVERGENCE = derived(
     "divergence",
-    "Gap between the options' tilt and the crowd's score, each against its own past, with type and direction.",
+    "The options' view and the sentiment, each against its own past and its own noise: type, direction, size.",
     (
-        "tilt",
-        "crowd_score",
-        "tilt_z",
-        "crowd_z",
+        *(f"{reading}_z" for reading in _READINGS),
+        *(f"{reading}_noise" for reading in _READINGS),
+        "options_readings",
+        "options_z",
+        "options_z_se",
+        "options_noise",
+        "options_change_z",
+        "options_change_noise",
+        "kurt_z",
+        "kurt_noise",
+        "grade",
+        "sentiment_score",
+        "sentiment_z",
+        "sentiment_change_z",
         "divergence_gap",
         "divergence_z",
         "history_sessions",
         "divergence_type",
         "divergence_direction",
+        "divergence_confidence",
+        "suggested_bias",
+        "size_factor",
         "divergence_reason",
     ),
     (),

@@ -1,6 +1,6 @@
-"""Signal assets: the crowd's score, the divergence of the two views, the rest of the pool, the feature vector."""
+"""Signal assets: sources of sentiment, their composite, the divergence, the rest of the pool, the feature vector."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 import polars as pl
@@ -13,19 +13,28 @@ from hydra_assets.columns import (
     FEATURE_VECTOR,
     FUTURES_CURVE,
     GREEKS_FLOWS,
+    HEADLINE_SCORES,
     IMPLIED_MOMENTS,
+    ORDER_FLOW_SCORES,
+    RAW_HEADLINES,
     REAL_WORLD_DENSITY,
+    SENTIMENT,
 )
 from hydra_assets.defs.derived import DerivedAsset, Inputs, Reader, build
+from hydra_assets.defs.ranges import cutoff_frame
 from hydra_assets.features.assemble import Sources, assemble
 from hydra_assets.features.cross_market import HELD_COLUMNS, pool_features
 from hydra_assets.features.curve_group import CURVE_COLUMNS
-from hydra_assets.features.options_group import FLOW_COLUMNS, MOMENT_COLUMNS, REAL_WORLD_COLUMNS, VIEW_TENOR
+from hydra_assets.features.options_group import FLOW_COLUMNS, MOMENT_COLUMNS, REAL_WORLD_COLUMNS
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
-from hydra_assets.sentiment.cot import cot_scores
-from hydra_assets.signals.divergence import divergence
+from hydra_assets.sentiment.composite import sentiment
+from hydra_assets.sentiment.cot_sentiment import cot_sentiment
+from hydra_assets.sentiment.headlines import headline_scores
+from hydra_assets.sentiment.order_flow import order_flow_scores
+from hydra_assets.signals.assessment import divergence_signals
 
+GROUP = "signals"
 CHANGE_DAYS = 30
 """Calendar days that hold the sessions before a change over five."""
 POOL_DAYS = 150
@@ -42,12 +51,39 @@ def signal_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> lis
 
 
 def _crowd(inputs: Inputs) -> pl.DataFrame:
-    return cot_scores(inputs.rows(COT_POSITIONS, days_before=None), inputs.sessions)
+    return cot_sentiment(inputs.rows(COT_POSITIONS, days_before=None), inputs.sessions)
 
 
-def _gap(inputs: Inputs) -> pl.DataFrame:
-    view = inputs.rows(IMPLIED_MOMENTS, MOMENT_COLUMNS, None).filter(pl.col("tenor") == VIEW_TENOR)
-    return divergence(view, inputs.rows(COT_SCORES, days_before=None), inputs.sessions)
+def _headlines(inputs: Inputs) -> pl.DataFrame:
+    calendar = inputs.home.calendars[inputs.part.market]
+    cutoffs = cutoff_frame(calendar, inputs.part.sessions)
+    sessions = inputs.sessions.join(cutoffs, on="session", how="left", maintain_order="left")
+    held = inputs.rows(RAW_HEADLINES, ("market", "headline_id", "title", "known_at"), days_before=None)
+    return headline_scores(held, sessions, {inputs.part.market: inputs.market.headline_terms})
+
+
+def _order_flow(inputs: Inputs) -> pl.DataFrame:
+    columns = ("market", "session", "contract", "volume", "open_interest", "held_return")
+    curve = inputs.rows(FUTURES_CURVE, columns, days_before=None)
+    return order_flow_scores(curve, inputs.sessions).rename({"volume_ratio": "flow_volume_ratio"})
+
+
+def _sentiment(inputs: Inputs) -> pl.DataFrame:
+    sources = {
+        "cot": inputs.rows(COT_SCORES),
+        "headlines": inputs.rows(HEADLINE_SCORES),
+        "order_flow": inputs.rows(ORDER_FLOW_SCORES),
+    }
+    return sentiment(sources, inputs.sessions)
+
+
+def _divergence(inputs: Inputs) -> pl.DataFrame:
+    return divergence_signals(
+        inputs.rows(IMPLIED_MOMENTS, days_before=None),
+        inputs.rows(REAL_WORLD_DENSITY, days_before=None),
+        inputs.rows(SENTIMENT, days_before=None),
+        inputs.sessions,
+    )
 
 
 def _pool(inputs: Inputs) -> pl.DataFrame:
@@ -62,33 +98,52 @@ def _features(inputs: Inputs) -> pl.DataFrame:
         flows=inputs.rows(GREEKS_FLOWS, FLOW_COLUMNS),
         real_world=inputs.rows(REAL_WORLD_DENSITY, REAL_WORLD_COLUMNS),
         crowd=inputs.rows(COT_SCORES),
+        order_flow=inputs.rows(ORDER_FLOW_SCORES),
+        headlines=inputs.rows(HEADLINE_SCORES),
+        sentiment=inputs.rows(SENTIMENT),
         divergence=inputs.rows(DIVERGENCE),
         pool=inputs.rows(CROSS_MARKET),
     )
     return assemble(sources, inputs.sessions)
 
 
-def _crowd_picture(rows: pl.DataFrame, _: Reader) -> bytes | None:
-    from hydra_assets.defs.pictures import lines  # noqa: PLC0415  matplotlib is slow to import
+def _line(column: str, title: str, unit: str, style: str = "-") -> Callable[[pl.DataFrame, Reader], bytes | None]:
+    """Picture of one column over the run's sessions."""
 
-    return lines(rows, x="session", y="crowd_score", title="Crowd score among its published weeks", unit="score")
+    def draw(rows: pl.DataFrame, _: Reader) -> bytes | None:
+        from hydra_assets.defs.pictures import lines  # noqa: PLC0415  matplotlib is slow to import
 
+        return lines(rows, x="session", y=column, title=title, unit=unit, style=style)
 
-def _divergence_picture(rows: pl.DataFrame, _: Reader) -> bytes | None:
-    from hydra_assets.defs.pictures import lines  # noqa: PLC0415  matplotlib is slow to import
-
-    title = "Divergence of options and crowd"
-    return lines(rows, x="session", y="divergence_z", title=title, unit="standard deviations", style=".")
+    return draw
 
 
+CROWD_LINE = _line("crowd_score", "Crowd score among its published weeks", "score")
+HEADLINE_LINE = _line("headline_score", "What the headlines say", "score")
+SENTIMENT_LINE = _line("sentiment_score", "Sentiment of all sources", "score")
+DIVERGENCE_LINE = _line("divergence_z", "Divergence of options and sentiment", "standard deviations", ".")
 ASSETS = (
-    DerivedAsset(COT_SCORES, "signals", (COT_POSITIONS,), _crowd, _crowd_picture),
-    DerivedAsset(DIVERGENCE, "signals", (IMPLIED_MOMENTS, COT_SCORES), _gap, _divergence_picture),
-    DerivedAsset(CROSS_MARKET, "signals", (), _pool, pool_deps=(FUTURES_CURVE,)),
+    DerivedAsset(COT_SCORES, GROUP, (COT_POSITIONS,), _crowd, CROWD_LINE),
+    DerivedAsset(HEADLINE_SCORES, GROUP, (RAW_HEADLINES,), _headlines, HEADLINE_LINE),
+    DerivedAsset(ORDER_FLOW_SCORES, GROUP, (FUTURES_CURVE,), _order_flow),
+    DerivedAsset(SENTIMENT, GROUP, (COT_SCORES, HEADLINE_SCORES, ORDER_FLOW_SCORES), _sentiment, SENTIMENT_LINE),
+    DerivedAsset(DIVERGENCE, GROUP, (IMPLIED_MOMENTS, REAL_WORLD_DENSITY, SENTIMENT), _divergence, DIVERGENCE_LINE),
+    DerivedAsset(CROSS_MARKET, GROUP, (), _pool, pool_deps=(FUTURES_CURVE,)),
     DerivedAsset(
         FEATURE_VECTOR,
         "features",
-        (FUTURES_CURVE, IMPLIED_MOMENTS, GREEKS_FLOWS, REAL_WORLD_DENSITY, COT_SCORES, DIVERGENCE, CROSS_MARKET),
+        (
+            FUTURES_CURVE,
+            IMPLIED_MOMENTS,
+            GREEKS_FLOWS,
+            REAL_WORLD_DENSITY,
+            COT_SCORES,
+            HEADLINE_SCORES,
+            ORDER_FLOW_SCORES,
+            SENTIMENT,
+            DIVERGENCE,
+            CROSS_MARKET,
+        ),
         _features,
     ),
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from hydra_assets.features.curve_group import KEY, curve_features, season_features
-from hydra_assets.features.dictionary import FEATURE_NAMES, FEATURES, Group
+from hydra_assets.features.dictionary import FEATURE_NAMES, FEATURES, Group, names_of
 from hydra_assets.features.options_group import flow_features, moment_features, real_world_features
 
 
@@ -25,6 +25,9 @@ class Sources:
     flows: pl.DataFrame
     real_world: pl.DataFrame
     crowd: pl.DataFrame
+    headlines: pl.DataFrame
+    order_flow: pl.DataFrame
+    sentiment: pl.DataFrame
     divergence: pl.DataFrame
     pool: pl.DataFrame
 
@@ -36,8 +39,11 @@ def assemble(sources: Sources, sessions: pl.DataFrame) -> pl.DataFrame:
         moment_features(sources.moments),
         real_world_features(sources.real_world),
         flow_features(sources.flows),
-        sources.crowd.select(*KEY, "crowd_score", "crowd_confidence", "report_age_days", "crowd_reason"),
-        sources.divergence.select(*KEY, "tilt_z", "divergence_z", "divergence_reason"),
+        sources.crowd.select(*KEY, *names_of(Group.CROWD), "report_age_days", "crowd_reason"),
+        sources.headlines.select(*KEY, "headline_score"),
+        sources.order_flow.select(*KEY, "order_flow_score"),
+        sources.sentiment.select(*KEY, "sentiment_score", "sentiment_confidence", "sentiment_reason"),
+        sources.divergence.select(*KEY, "tilt_z", *names_of(Group.DIVERGENCE), "divergence_reason"),
         curve_features(sources.curve),
         season_features(sessions),
         sources.pool.select(*KEY, "pool_momentum", "pool_vol_change"),
@@ -53,6 +59,7 @@ def assemble(sources: Sources, sessions: pl.DataFrame) -> pl.DataFrame:
 _WITNESSES = (
     (Group.OPTIONS, "tilt", "moments_reason"),
     (Group.CROWD, "crowd_score", "crowd_reason"),
+    (Group.SENTIMENT, "sentiment_score", "sentiment_reason"),
     (Group.DIVERGENCE, "divergence_z", "divergence_reason"),
     (Group.FLOWS, "gamma_balance", None),
     (Group.CURVE, "momentum_60", None),

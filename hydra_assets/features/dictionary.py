@@ -53,6 +53,14 @@ def _crowd(name: str, unit: str, description: str) -> Feature:
     return Feature(name, Group.CROWD, unit, AFTER_RELEASE, "cot_scores", description)
 
 
+def _sentiment(name: str, unit: str, description: str, source: str) -> Feature:
+    return Feature(name, Group.SENTIMENT, unit, AT_CUTOFF, source, description)
+
+
+def _gap(name: str, description: str) -> Feature:
+    return Feature(name, Group.DIVERGENCE, SD, AT_CUTOFF, "divergence", description)
+
+
 def _flow(name: str, unit: str, description: str) -> Feature:
     return Feature(name, Group.FLOWS, unit, ACTIVITY, "greeks_flows", description)
 
@@ -97,7 +105,16 @@ FEATURES: tuple[Feature, ...] = (
     _flow("put_share_volume", "fraction", "Puts' share of the options' volume."),
     _crowd("crowd_score", "score", "Speculators' net share, ranked among its published weeks."),
     _crowd("crowd_confidence", "fraction", "Trust in the crowd score."),
-    Feature("divergence_z", Group.DIVERGENCE, SD, AT_CUTOFF, "divergence", "Gap of the two views against its past."),
+    _crowd("crowd_score_z", SD, "Speculators' net share against its published weeks."),
+    _crowd("crowd_change_z", SD, "Its change over a week against its past; missing across a gap."),
+    _crowd("producers_z", SD, "Producers' net share against its past."),
+    _sentiment("headline_score", "score", "What the headlines say, fading with age.", "headline_scores"),
+    _sentiment("order_flow_score", "score", "Accumulation against liquidation.", "order_flow_scores"),
+    _sentiment("sentiment_score", "score", "Composite of all sources.", "sentiment"),
+    _sentiment("sentiment_confidence", "fraction", "Trust in the composite.", "sentiment"),
+    _gap("options_z", "The options view against its past."),
+    _gap("sentiment_z", "Sentiment against its past."),
+    _gap("divergence_z", "Gap of the two views against its past."),
     _curve("carry", A_YEAR, "Annualised log difference of front and next settle."),
     _curve("slope", A_YEAR, "Slope of the curve over its first year."),
     _curve("momentum_5", "1", "Sum of 5 held log returns over the root of their sum of squares."),

@@ -106,8 +106,9 @@ def flows(options: pl.DataFrame, convention: DealerConvention = DealerConvention
     One row per ``level``, ``basis`` and group, in order of level, basis and keys. ``expiry`` and
     ``underlying_contract`` are null at the level market, ``strike`` is null above the level strike.
     ``gex_*_per_percent``, ``vanna_*_per_vol_point`` and ``charm_*_per_day``, each ``unsigned`` and ``signed``, are in
-    currency of delta; ``contracts`` is their count, ``put_contracts`` that of the puts among them; ``options`` counts the options of the group and
-    ``options_missing`` those that are not in the figures. All figures are null where no option is known.
+    currency of delta; ``contracts`` is their count, ``put_contracts`` that of the puts among them; ``options`` counts
+    the options of the group and ``options_missing`` those that are not in the figures. All figures are null where no
+    option is known.
 
     Raises
     ------

@@ -83,12 +83,18 @@ def sources(n: int = N, seed: int = 1) -> Sources:
         ),
         crowd=rows.with_columns(
             noise().alias("crowd_score"),
-            noise().alias("crowd_confidence"),
+            *(noise().alias(c) for c in ("crowd_confidence", "crowd_score_z", "crowd_change_z", "producers_z")),
             pl.Series("report_age_days", 3 + np.arange(n) % 7),
             ok.alias("crowd_reason"),
         ),
+        headlines=rows.with_columns(noise().alias("headline_score")),
+        order_flow=rows.with_columns(noise().alias("order_flow_score")),
+        sentiment=rows.with_columns(
+            noise().alias("sentiment_score"), noise().alias("sentiment_confidence"), ok.alias("sentiment_reason")
+        ),
         divergence=rows.with_columns(
-            noise().alias("tilt_z"), noise().alias("divergence_z"), ok.alias("divergence_reason")
+            *(noise().alias(c) for c in ("tilt_z", "options_z", "sentiment_z", "divergence_z")),
+            ok.alias("divergence_reason"),
         ),
         pool=rows.with_columns(noise().alias("pool_momentum"), noise().alias("pool_vol_change")),
     )

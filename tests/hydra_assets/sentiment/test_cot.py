@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hydra_assets.sentiment.cot import MIN_WEEKS, CotReason, cot_scores, mid_rank_score
+from hydra_assets.sentiment.cot import CotReason, mid_rank_score
+from hydra_assets.sentiment.cot_config import CotConfig
+from hydra_assets.sentiment.cot_sentiment import cot_sentiment
 
 FIRST = date(2024, 1, 2)
 
@@ -29,13 +31,18 @@ def positions(
             "report_date": weeks,
             "report_age_days": pl.Series([3] * len(shares), dtype=pl.Int64),
             "missing_weeks": pl.Series([0] * len(shares), dtype=pl.Int64),
+            "open_interest": 1000.0,
+            "long_contracts": 300.0,
+            "short_contracts": 100.0,
             "net_share": pl.Series(shares, dtype=pl.Float64),
+            "traders_long": 30.0,
+            "traders_short": 20.0,
         }
     )
 
 
 def scores(frame: pl.DataFrame) -> pl.DataFrame:
-    return cot_scores(frame, frame.select("market", "session").unique(maintain_order=True))
+    return cot_sentiment(frame, frame.select("market", "session").unique(maintain_order=True))
 
 
 def test_mid_rank_by_hand() -> None:
@@ -47,13 +54,13 @@ def test_mid_rank_by_hand() -> None:
 
 def test_a_steadily_longer_crowd_scores_near_one_after_half_a_year() -> None:
     found = scores(positions([0.001 * i for i in range(40)]))
-    assert found["crowd_reason"].to_list() == [CotReason.SHORT_HISTORY] * (MIN_WEEKS - 1) + [CotReason.OK] * (
-        41 - MIN_WEEKS
-    )
+    assert found["crowd_reason"].to_list() == [CotReason.SHORT_HISTORY] * (CotConfig().min_weeks - 1) + [
+        CotReason.OK
+    ] * (41 - CotConfig().min_weeks)
     last = found.row(-1, named=True)
     assert last["crowd_score"] == pytest.approx(39 / 40)
     assert last["crowd_confidence"] == pytest.approx(np.sqrt(40 / 156) * np.exp(-0.1))
-    assert found["crowd_score"].null_count() == MIN_WEEKS - 1
+    assert found["crowd_score"].null_count() == CotConfig().min_weeks - 1
 
 
 def test_the_same_report_seen_on_many_sessions_counts_once() -> None:
@@ -78,7 +85,7 @@ def test_reasons() -> None:
     asked = frame.select("market", "session").vstack(
         pl.DataFrame({"market": ["SIM_HE"], "session": [FIRST - timedelta(days=30)]})
     )
-    reasons = cot_scores(frame, asked)["crowd_reason"].to_list()
+    reasons = cot_sentiment(frame, asked)["crowd_reason"].to_list()
     assert reasons[30:33] == [CotReason.NOT_PUBLISHED, CotReason.STALE, CotReason.OK]
     assert reasons[-1] == CotReason.NO_REPORT
 

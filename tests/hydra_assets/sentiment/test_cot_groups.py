@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hydra_assets.sentiment.cot import CotReason, cot_scores
+from hydra_assets.sentiment.cot import CotReason
 from hydra_assets.sentiment.cot_config import PREFERENCE, CotConfig, Group
 from hydra_assets.sentiment.cot_groups import cot_groups
-from hydra_assets.sentiment.cot_sentiment import CROWD_COLUMNS, cot_sentiment
+from hydra_assets.sentiment.cot_sentiment import cot_sentiment
 
 FIRST = date(2022, 1, 4)
 DISAGGREGATED = ("managed_money", "producer_merchant", "swap_dealer", "other_reportable")
@@ -79,16 +79,6 @@ def test_every_session_has_every_group() -> None:
     assert last["group"].to_list() == [str(group) for group in Group]
     assert last["category"].to_list() == list(DISAGGREGATED)
     assert last["reason"].to_list() == [CotReason.OK] * 4
-
-
-def test_the_crowd_is_the_one_of_today() -> None:
-    frame = positions(60)
-    old, new = cot_scores(frame, sessions_of(frame)), cot_sentiment(frame, sessions_of(frame))
-    same = ["family", "scope", "category", "report_date", "history_weeks", "net_share", "crowd_score", "crowd_reason"]
-    assert new.select(same).equals(old.select(same))
-    # Plenty of traders, constant open interest, no gap: the confidence is today's as well.
-    assert new["crowd_confidence"].to_numpy() == pytest.approx(old["crowd_confidence"].to_numpy(), nan_ok=True)
-    assert set(CROWD_COLUMNS.values()) <= set(new.columns)
 
 
 def test_a_score_of_a_group_by_hand() -> None:

@@ -9,7 +9,7 @@ from hydra_assets.stats.gate_records import GateCode, GateConfig
 from hydra_assets.stats.returns import SESSIONS_PER_YEAR
 from studies.gate_nulls import CASH, CHAMPION, JOINT, NOMINAL, counts, cycle, lower_bound, null_table, upper_bound
 
-DRAWS = 16
+DRAWS = 12
 SMALL = {"sessions": 320, "candidates": 4, "earlier_trials": 6}
 FAST = GateConfig(replications=100)
 
