@@ -26,10 +26,8 @@ class GroupData:
 
 
 def round_trip_cost(market: MarketSpec, price: float) -> float:
-    """Half the spread twice and the fee twice, as a fraction of one contract's value at a price."""
-    liquidity = market.liquidity
-    money = 2.0 * (liquidity.half_spread_ticks * market.tick * market.multiplier + liquidity.fee_per_contract)
-    return money / (abs(price) * market.multiplier)
+    """Cost of entry and exit together, as a fraction of one contract's value at a price."""
+    return market.round_trip_money / (abs(price) * market.multiplier)
 
 
 def fit_recipe(recipe: Recipe, data: GroupData, cutoff: date) -> TrainedModel | None:

@@ -72,6 +72,8 @@ def test_from_vendor_bytes_to_a_filled_order_and_a_judged_candidate(pipeline: Pi
         execute(pipeline, pipeline.definitions, job, tags)
     sessions = {market: len(home.calendars[market].between(FIRST, LAST)) for market in MARKETS}
     every_feature_and_density_moves(pipeline.lake, sessions)
+    the_signals_move(pipeline.lake, sessions)
+    labels_are_what_became_of_decisions(pipeline.lake)
     the_options_engine_moves(pipeline.lake, sessions)
     champion = the_champion_is_recorded_and_predicts(pipeline.lake, database.engine)
     orders_are_filled_once(pipeline, database.engine)
@@ -89,7 +91,45 @@ def every_feature_and_density_moves(lake: Lake, sessions: dict[str, int]) -> Non
         for name in FEATURE_NAMES
         if features.filter(market=market)[name].drop_nulls().n_unique() < (2 if name == "grade_rank" else 3)
     ] == []
-    assert lake.read("divergence")["divergence_type"].n_unique() >= 3
+
+
+def the_signals_move(lake: Lake, sessions: dict[str, int]) -> None:
+    scores = lake.read("sentiment").filter(sentiment_reason="ok")
+    assert scores.height > 0.9 * sum(sessions.values())
+    assert scores["sentiment_score"].n_unique() > 0.9 * scores.height
+    named = {name for names in scores["sentiment_sources"] for name in names.split(",")}
+    assert named == {"cot", "headlines", "order_flow"}
+    divergence = lake.read("divergence")
+    assert divergence["divergence_type"].n_unique() >= 4
+    directions = divergence.filter(divergence_reason="ok")["divergence_direction"]
+    assert set(directions) == {-1, 0, 1}
+    # The crowd's own past is short in a year: its absence is said, and no score stands beside it.
+    crowd = lake.read("cot_scores")
+    assert {"ok", "short_history"} <= set(crowd["crowd_reason"])
+    assert crowd.filter(pl.col("crowd_reason") != "ok")["crowd_score"].null_count() == crowd.height - len(
+        crowd.filter(crowd_reason="ok")
+    )
+
+
+def labels_are_what_became_of_decisions(lake: Lake) -> None:
+    labels = lake.read("labels").filter(market=MARKETS[0], label_kind="fixed_horizon", label_reason="ok")
+    assert labels["decision_session"].n_unique() == labels.height > 200
+    curve = lake.read("futures_curve", markets=[MARKETS[0]]).filter(role="front").sort("session")
+    row = labels.row(100, named=True)
+    days = curve["session"].to_list()
+    decided = days.index(row["decision_session"])
+    assert (row["entry_session"], row["session"]) == (days[decided + 1], days[decided + 6])
+    earned = 1.0
+    for r in curve["held_return"].to_list()[decided + 2 : decided + 7]:
+        earned *= 1.0 + r
+    assert row["label_return"] == pytest.approx(earned - 1.0, rel=1e-9)
+    assert set(labels["label_class"]) == {"up", "down"}
+    barriers = lake.read("labels").filter(label_kind="triple_barrier", label_reason="ok")
+    assert set(barriers["label_barrier"]) == {"upper", "lower", "vertical"}
+    regimes = lake.read("regimes")
+    assert regimes.filter(regime_reason="short_history").height > 400
+    known = regimes.filter(regime_reason="ok")
+    assert known["regime_probability_stressed"].n_unique() > 0.9 * known.height > 20
 
 
 def the_options_engine_moves(lake: Lake, sessions: dict[str, int]) -> None:

@@ -5,6 +5,39 @@ from hydra_assets.columns.column import DATE, F64, I64, STR, Column
 DECISIONS: dict[str, Column] = {
     # --- features --------------------------------------------------------------------------------------
     "pool_markets": Column(I64, "markets", "Other markets that the pool's figures are of.", minimum=0),
+    # --- labels and regimes ----------------------------------------------------------------------------
+    "label_kind": Column(STR, "code", "How the label is made.", allowed=("fixed_horizon", "triple_barrier")),
+    "decision_session": Column(DATE, "exchange trading date", "Session whose features the label belongs to."),
+    "entry_session": Column(DATE, "exchange trading date", "First executable price after the decision."),
+    "label_return": Column(F64, "fraction", "Return of the held contract from entry to exit, before cost."),
+    "label_cost": Column(F64, "fraction", "Round trip, and once more for each roll within.", minimum=0),
+    "label_rolls": Column(I64, "rolls", "Rolls between entry and exit.", minimum=0),
+    "label_sigma": Column(F64, "fraction", "Volatility of the horizon as known at the decision.", minimum=0),
+    "label_vol_units": Column(F64, "1", "What the right side kept after cost, over label_sigma."),
+    "label_class": Column(STR, "code", "Direction of the return.", allowed=("up", "down", "neutral")),
+    "label_barrier": Column(STR, "code", "What ended the position.", allowed=("upper", "lower", "vertical")),
+    "label_reason": Column(
+        STR,
+        "code",
+        "Why a session has a label, or none.",
+        allowed=("ok", "no_vol", "no_cost", "contract_gap", "no_price", "not_positive"),
+    ),
+    "regime_vol": Column(STR, "code", "Likeliest volatility state.", allowed=("calm", "normal", "stressed")),
+    "regime_vol_probability": Column(F64, "fraction", "Its filtered probability.", minimum=0, maximum=1),
+    "regime_trend": Column(STR, "code", "Likeliest trend state.", allowed=("up", "down", "none")),
+    "regime_trend_probability": Column(F64, "fraction", "Its filtered probability.", minimum=0, maximum=1),
+    **{
+        f"regime_probability_{state}": Column(
+            F64, "fraction", f"Filtered probability of {state}.", minimum=0, maximum=1
+        )
+        for state in ("calm", "stressed", "up", "down")
+    },
+    "regime_reason": Column(
+        STR,
+        "code",
+        "Why a session has a regime, or none.",
+        allowed=("ok", "short_history", "no_observation", "no_variation"),
+    ),
     "features_missing": Column(STR, "group:reason,...", "Feature groups that are absent, and why."),
     # --- models ----------------------------------------------------------------------------------------
     "model_group": Column(STR, "name", "Markets that one model is trained on."),

@@ -122,6 +122,44 @@ FEATURE_VECTOR = derived(
     (),
 )
 
+LABELS = derived(
+    "labels",
+    "What became of earlier decisions, under the session at whose cutoff it was known.",
+    (
+        "label_kind",
+        "decision_session",
+        "entry_session",
+        "label_return",
+        "label_cost",
+        "label_rolls",
+        "label_sigma",
+        "label_vol_units",
+        "label_class",
+        "label_barrier",
+        "label_reason",
+    ),
+    ("label_kind", "decision_session"),
+    ("label_reason",),
+)
+
+REGIMES = derived(
+    "regimes",
+    "Volatility and trend state of the market, filtered by a switching model of its past.",
+    (
+        "regime_vol",
+        "regime_vol_probability",
+        "regime_trend",
+        "regime_trend_probability",
+        "regime_probability_calm",
+        "regime_probability_stressed",
+        "regime_probability_up",
+        "regime_probability_down",
+        "regime_reason",
+    ),
+    (),
+    ("regime_reason",),
+)
+
 PREDICTIONS = derived(
     "predictions",
     "Probability of a positive held return by the champion as of the session; no champion is a legal answer.",

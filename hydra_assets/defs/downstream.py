@@ -12,6 +12,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from hydra_assets.columns import PREDICTIONS
 from hydra_assets.defs.jobs import RANGE_END, RANGE_START, range_tags
+from hydra_assets.defs.labels import label_assets
 from hydra_assets.defs.models import MODEL, MODEL_JOB, PREDICTIONS_JOB, groups_of, model_assets, training_partitions
 from hydra_assets.defs.options import options_assets
 from hydra_assets.defs.signals import signal_assets
@@ -24,7 +25,8 @@ AFTER_DATASETS = dg.AssetSelection.assets(MODEL, PREDICTIONS.name)
 
 def downstream_assets(home: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.AssetsDefinition]:
     """All assets after the curated ones."""
-    return [*options_assets(home, markets), *signal_assets(home, markets), *model_assets(home, markets)]
+    made = (options_assets, signal_assets, label_assets, model_assets)
+    return [asset for assets in made for asset in assets(home, markets)]
 
 
 def downstream_jobs() -> list[UnresolvedAssetJobDefinition]:

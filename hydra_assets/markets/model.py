@@ -195,6 +195,12 @@ class MarketSpec(Strict):
         """Whether the market belongs to the embedded simulation."""
         return self.symbol.startswith("SIM_")
 
+    @property
+    def round_trip_money(self) -> float:
+        """Half the spread twice and the fee twice for one contract, in the market's currency."""
+        liquidity = self.liquidity
+        return 2.0 * (liquidity.half_spread_ticks * self.tick * self.multiplier + liquidity.fee_per_contract)
+
     @model_validator(mode="after")
     def _physical_has_first_notice(self) -> Self:
         if (self.settlement is Settlement.PHYSICAL) != (self.first_notice_business_days_before_month is not None):
