@@ -1,7 +1,6 @@
 """One row per session: the crowd's score with all that speaks for it, and the scores of the other groups.
 
-To take the place of ``cot.cot_scores``: its columns are here under the same names with the same values, but for
-``crowd_confidence``, which now also knows open interest, numbers of traders and gaps that have closed.
+``crowd_confidence`` knows history, age, open interest, numbers of traders and gaps, also those that have closed.
 """
 
 import polars as pl

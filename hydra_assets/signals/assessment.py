@@ -10,8 +10,6 @@ the magnitude. Types are those of ``classification``. Confidence, in [0, 1], is 
 
 reliability z^2 / (z^2 + se^2) of the options view where the direction is the options', of kurtosis for a volatility
 play (which takes nothing from sentiment), else 1.
-
-To take the place of ``divergence.divergence``.
 """
 
 from enum import StrEnum
@@ -20,9 +18,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hydra_assets.columns import DIVERGENCE
 from hydra_assets.signals.classification import DIRECTIONAL, Bias, Classified, SignalType, classify
 from hydra_assets.signals.history import expanding_z, lagged_change
-from hydra_assets.signals.options_view import KEY, READINGS, option_readings, options_view
+from hydra_assets.signals.options_view import KEY, option_readings, options_view
 from hydra_assets.signals.thresholds import DivergenceConfig
 
 Floats = NDArray[np.float64]
@@ -37,31 +36,7 @@ class SignalReason(StrEnum):
     SHORT_HISTORY = "short_history"
 
 
-COLUMNS = (
-    *(f"{name}_z" for name in READINGS),
-    *(f"{name}_noise" for name in READINGS),
-    "options_readings",
-    "options_z",
-    "options_z_se",
-    "options_noise",
-    "options_change_z",
-    "options_change_noise",
-    "kurt_z",
-    "kurt_noise",
-    "grade",
-    "sentiment_score",
-    "sentiment_z",
-    "sentiment_change_z",
-    "divergence_gap",
-    "divergence_z",
-    "history_sessions",
-    "divergence_type",
-    "divergence_direction",
-    "divergence_confidence",
-    "suggested_bias",
-    "size_factor",
-    "divergence_reason",
-)
+COLUMNS = tuple(name for name in DIVERGENCE.columns if name not in KEY)
 """Columns of the result after market and session."""
 _SENTIMENT = {"crowd_score": "sentiment_score", "crowd_confidence": "sentiment_confidence"}
 _DEFAULT = DivergenceConfig()
