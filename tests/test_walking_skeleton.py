@@ -130,6 +130,14 @@ def labels_are_what_became_of_decisions(lake: Lake) -> None:
     assert regimes.filter(regime_reason="short_history").height > 400
     known = regimes.filter(regime_reason="ok")
     assert known["regime_probability_stressed"].n_unique() > 0.9 * known.height > 20
+    walked = lake.read("walk_forward")
+    assert set(walked["fold_reason"]) == {"before_first_fold", "ok"}
+    tested = walked.filter(fold_reason="ok")
+    assert tested.height > 20
+    assert (tested["trained_until"] < tested["session"]).all()
+    assert tested["probability_boosted"].n_unique() > 0.5 * tested.height
+    assert tested["probability_logistic"].n_unique() == tested.height
+    assert tested["probability_base_rate"].n_unique() == tested["fold"].n_unique()
 
 
 def the_options_engine_moves(lake: Lake, sessions: dict[str, int]) -> None:

@@ -22,6 +22,7 @@ from hydra_assets.columns.downstream import (
     REGIMES,
     SENTIMENT,
     TARGET_POSITIONS,
+    WALK_FORWARD,
 )
 from hydra_assets.columns.options import (
     CLEAN_QUOTES,
@@ -70,6 +71,7 @@ DATASETS: dict[str, DatasetSpec] = {
         FEATURE_VECTOR,
         LABELS,
         REGIMES,
+        WALK_FORWARD,
         PREDICTIONS,
         TARGET_POSITIONS,
         ORDERS,
@@ -112,6 +114,7 @@ __all__ = [
     "TARGET_POSITIONS",
     "UTC_US",
     "VOL_SURFACE",
+    "WALK_FORWARD",
     "Column",
     "DatasetSpec",
     "Layer",

@@ -39,6 +39,14 @@ DECISIONS: dict[str, Column] = {
         allowed=("ok", "short_history", "no_observation", "no_variation"),
     ),
     "features_missing": Column(STR, "group:reason,...", "Feature groups that are absent, and why."),
+    # --- walk-forward ----------------------------------------------------------------------------------
+    "fold": Column(I64, "number", "Fold that the session stands in.", minimum=0),
+    "trained_until": Column(DATE, "exchange trading date", "Last session whose labels the fold's models knew."),
+    "training_rows": Column(I64, "rows", "Labelled rows that they were trained on.", minimum=0),
+    "probability_boosted": Column(F64, "fraction", "P(up), boosted trees.", minimum=0, maximum=1),
+    "probability_logistic": Column(F64, "fraction", "P(up), regularised logistic.", minimum=0, maximum=1),
+    "probability_base_rate": Column(F64, "fraction", "P(up), no signal: the base rate.", minimum=0, maximum=1),
+    "fold_reason": Column(STR, "code or model:code,...", "ok, or why there is no probability."),
     # --- models ----------------------------------------------------------------------------------------
     "model_group": Column(STR, "name", "Markets that one model is trained on."),
     "model_version": Column(I64, "number", "Version in the registry.", minimum=1),

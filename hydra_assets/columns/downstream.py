@@ -160,6 +160,22 @@ REGIMES = derived(
     ("regime_reason",),
 )
 
+WALK_FORWARD = derived(
+    "walk_forward",
+    "Out-of-fold probability of a rise by boosted trees, a logistic and the base rate that knew only the past.",
+    (
+        "fold",
+        "trained_until",
+        "training_rows",
+        "probability_boosted",
+        "probability_logistic",
+        "probability_base_rate",
+        "fold_reason",
+    ),
+    (),
+    ("fold_reason",),
+)
+
 PREDICTIONS = derived(
     "predictions",
     "Probability of a positive held return by the champion as of the session; no champion is a legal answer.",

@@ -16,6 +16,7 @@ from hydra_assets.defs.labels import label_assets
 from hydra_assets.defs.models import MODEL, MODEL_JOB, PREDICTIONS_JOB, groups_of, model_assets, training_partitions
 from hydra_assets.defs.options import options_assets
 from hydra_assets.defs.signals import signal_assets
+from hydra_assets.defs.walk_forward import walk_forward_assets
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
 
@@ -25,7 +26,7 @@ AFTER_DATASETS = dg.AssetSelection.assets(MODEL, PREDICTIONS.name)
 
 def downstream_assets(home: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.AssetsDefinition]:
     """All assets after the curated ones."""
-    made = (options_assets, signal_assets, label_assets, model_assets)
+    made = (options_assets, signal_assets, label_assets, walk_forward_assets, model_assets)
     return [asset for assets in made for asset in assets(home, markets)]
 
 

@@ -111,6 +111,21 @@ def walk_forward(sessions: Sequence[date], plan: WalkForwardPlan) -> WalkForward
     return WalkForward(tuple(folds), SplitReason.OK, n, plan.needed_sessions)
 
 
+def open_folds(sessions: Sequence[date], plan: WalkForwardPlan) -> tuple[Fold, ...]:
+    """Folds over all sessions there are, labelled or not, the last one as long as it has come (in any order).
+
+    Their bounds never move, so a session's fold is known on the session itself: for predictions that are kept. A
+    verdict takes ``walk_forward``, whose windows are whole.
+    """
+    s = sorted(set(sessions))
+    folds = []
+    for k, a in enumerate(range(plan.first_train_sessions + plan.embargo_sessions, len(s), plan.test_sessions)):
+        until = a - plan.embargo_sessions - 1
+        since = 0 if plan.train_sessions is None else max(0, until + 1 - plan.train_sessions)
+        folds.append(Fold(k, s[since], s[until], s[a], s[min(a + plan.test_sessions, len(s)) - 1]))
+    return tuple(folds)
+
+
 def fold_masks(fold: Fold, rows: pl.DataFrame) -> Masks:
     """Masks of labelled rows (columns session, exit_session); a row without an exit is in neither.
 
