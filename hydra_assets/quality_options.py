@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hydra_assets.arrays import floats
 from hydra_assets.verdict import Severity, Verdict
 
 MAX_RESIDUAL = 1e-6
@@ -105,8 +106,8 @@ def moment_findings(moments: pl.DataFrame) -> pl.DataFrame:
     parts = [
         part.select(
             *KEY,
-            pl.Series(DensityRule.ATM_VOL_JUMP, jumps(_numbers(part, "atm_vol"))),
-            pl.Series(DensityRule.SKEW_JUMP, jumps(_numbers(part, "skew"))),
+            pl.Series(DensityRule.ATM_VOL_JUMP, jumps(floats(part, "atm_vol"))),
+            pl.Series(DensityRule.SKEW_JUMP, jumps(floats(part, "skew"))),
         )
         for part in rows.partition_by("market", maintain_order=True)
     ]
@@ -168,10 +169,6 @@ def density_gate(
         .alias("gate_state"),
         "gate_reasons",
     )
-
-
-def _numbers(rows: pl.DataFrame, name: str) -> NDArray[np.float64]:
-    return rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
 def _per_session(rows: pl.DataFrame, *rules: pl.Expr) -> pl.DataFrame:

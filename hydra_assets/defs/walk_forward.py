@@ -42,11 +42,19 @@ def _walk(inputs: Inputs) -> pl.DataFrame:
 
 def _of_group(lake: Lake, group: tuple[str, ...], first: date, last: date) -> pl.DataFrame:
     """All markets of a group over a range: folds are pooled, so a run's markets share what the first one computed."""
-    key = (lake.root, lake.version(FEATURE_VECTOR.name), lake.version(LABELS.name), group, first, last)
+    key = (*(_state(lake, spec.name) for spec in (FEATURE_VECTOR, LABELS)), group, first, last)
     if key not in _NEWEST:
         _NEWEST.clear()
         _NEWEST[key] = _computed(lake, group, first, last)
     return _NEWEST[key]
+
+
+def _state(lake: Lake, dataset: str) -> tuple[str, int] | None:
+    """A table's own identity and version: what it holds never changes under them."""
+    if not lake.exists(dataset):
+        return None
+    table = lake.table(dataset)
+    return str(table.metadata().id), table.version()
 
 
 _NEWEST: dict[tuple[object, ...], pl.DataFrame] = {}

@@ -7,6 +7,7 @@ decided whatever the hour.
 import numpy as np
 import polars as pl
 
+from hydra_assets.arrays import floats
 from hydra_assets.features.curve_group import KEY, MONTH, QUARTER, held_returns
 from hydra_assets.features.returns import momentum, realised_vol
 
@@ -64,7 +65,7 @@ _NAMES = ("momentum", "vol_change")
 
 
 def _states(rows: pl.DataFrame) -> pl.DataFrame:
-    r = np.log1p(rows["held_return"].cast(pl.Float64).fill_null(np.nan).to_numpy())
+    r = np.log1p(floats(rows, "held_return"))
     with np.errstate(invalid="ignore", divide="ignore"):
         change = np.log(realised_vol(r, MONTH) / realised_vol(r, QUARTER))
     return rows.select(KEY).with_columns(

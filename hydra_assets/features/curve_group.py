@@ -7,6 +7,7 @@ market's own sessions and are summed afresh from their own values.
 import numpy as np
 import polars as pl
 
+from hydra_assets.arrays import floats
 from hydra_assets.features.returns import Floats, momentum, realised_vol, trailing
 
 KEY = ("market", "session")
@@ -50,7 +51,7 @@ def curve_features(curve: pl.DataFrame) -> pl.DataFrame:
 
 
 def _one_market(rows: pl.DataFrame) -> pl.DataFrame:
-    r = np.log1p(_floats(rows, "held_return"))
+    r = np.log1p(floats(rows, "held_return"))
     vol_month, vol_quarter = realised_vol(r, MONTH), realised_vol(r, QUARTER)
     with np.errstate(invalid="ignore", divide="ignore"):
         made = {
@@ -59,8 +60,8 @@ def _one_market(rows: pl.DataFrame) -> pl.DataFrame:
             "momentum_60": momentum(r, QUARTER),
             "realised_vol_20": vol_month,
             "realised_vol_ratio": vol_month / vol_quarter,
-            "volume_ratio": _volume_ratio(_floats(rows, "volume")),
-            "open_interest_change_20": _log_change(_floats(rows, "open_interest"), MONTH),
+            "volume_ratio": _volume_ratio(floats(rows, "volume")),
+            "open_interest_change_20": _log_change(floats(rows, "open_interest"), MONTH),
         }
     delivery = pl.min_horizontal("first_notice", "last_trade")
     return rows.select(
@@ -82,10 +83,6 @@ def season_features(sessions: pl.DataFrame) -> pl.DataFrame:
         pl.Series("half_season_sin", np.sin(2.0 * angle)),
         pl.Series("half_season_cos", np.cos(2.0 * angle)),
     )
-
-
-def _floats(rows: pl.DataFrame, name: str) -> Floats:
-    return rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
 def _volume_ratio(volume: Floats) -> Floats:

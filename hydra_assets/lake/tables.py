@@ -117,6 +117,8 @@ class Lake:
                 self.uri(dataset),
                 _batches(stored),
                 mode="overwrite",
+                # A home made by an earlier version has fewer columns: they are added, empty in rows not computed again.
+                schema_mode="merge",
                 predicate=where,
                 target_file_size=FILE_BYTES,
                 writer_properties=_encoding(_spec(dataset)),

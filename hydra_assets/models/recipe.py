@@ -1,12 +1,15 @@
 """A recipe: everything that makes a model but the data. A champion is a recipe; its refits follow the same one."""
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hydra_assets.features.dictionary import FEATURE_NAMES
+from hydra_assets.features.dictionary import FEATURE_NAMES, FEATURES
 from hydra_assets.features.labels import HORIZON_SESSIONS
+from hydra_assets.sentiment.composite import enforce_sentiment_cap
+
+_GROUPS = {feature.name: str(feature.group) for feature in FEATURES}
 
 
 class Recipe(BaseModel):
@@ -26,6 +29,13 @@ class Recipe(BaseModel):
     feature_share: Annotated[float, Field(gt=0, le=1)] = 0.7
     row_share: Annotated[float, Field(gt=0, le=1)] = 0.7
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
+
+    @model_validator(mode="after")
+    def _sentiment_keeps_its_share(self) -> Self:
+        # A name that the dictionary does not have is refused where the features are read.
+        if known := [name for name in self.features if name in _GROUPS]:
+            enforce_sentiment_cap(known, _GROUPS)
+        return self
 
     @property
     def sha256(self) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hydra_assets.arrays import floats
 from hydra_assets.options.average import MODELS, Average
 from hydra_assets.options.batch import BATCHED, SLICE, QuoteBatch, batch_of
 from hydra_assets.options.black76 import Floats
@@ -91,11 +92,11 @@ def fit_surface(quotes: pl.DataFrame, vols: pl.DataFrame) -> pl.DataFrame:
 
 def average_of(surface: pl.DataFrame) -> Average:
     """Fitted smiles of ``vol_surface`` rows, in their order; NaN where a row has no parameters."""
-    models = tuple(MODEL_CLASSES[name](*(_floats(surface, column) for column in PARAMETERS[name])) for name in MODELS)
+    models = tuple(MODEL_CLASSES[name](*(floats(surface, column) for column in PARAMETERS[name])) for name in MODELS)
     return Average(
         models,
-        np.nan_to_num(np.stack([_floats(surface, name) for name in WEIGHTS], axis=1)),
-        *(_floats(surface, c) for c in ("rmse_half_spreads", "largest_residual_half_spreads", "down_weighted_share")),
+        np.nan_to_num(np.stack([floats(surface, name) for name in WEIGHTS], axis=1)),
+        *(floats(surface, c) for c in ("rmse_half_spreads", "largest_residual_half_spreads", "down_weighted_share")),
     )
 
 
@@ -187,8 +188,3 @@ def lee_slopes(smiles: Average) -> tuple[Floats, Floats]:
         left = np.where(holds, np.maximum(left, scale * (1.0 - rho)), left)
         right = np.where(holds, np.maximum(right, scale * (1.0 + rho)), right)
     return left, right
-
-
-def _floats(frame: pl.DataFrame, name: str) -> Floats:
-    values: Floats = frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    return values

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from hydra_assets.arrays import floats
 from hydra_assets.sentiment.cot import mid_rank_score
 from hydra_assets.sentiment.cot_config import ChangeReason, CotConfig
 
@@ -89,16 +90,16 @@ def published_weeks(rows: pl.DataFrame, config: CotConfig) -> pl.DataFrame:
 
 
 def _one_series(weeks: pl.DataFrame, config: CotConfig) -> pl.DataFrame:
-    share = _numbers(weeks, "net_share")
+    share = floats(weeks, "net_share")
     stepped = weeks.with_columns(_change_reason().alias("change_reason"))
     one_week = (stepped["change_reason"] == ChangeReason.OK).to_numpy()
     change = np.where(one_week, np.diff(share, prepend=np.nan), np.nan)
-    interest = _numbers(weeks, "open_interest")
+    interest = floats(weeks, "open_interest")
     relative = interest / trailing_median(interest, config.window_weeks)
     history = np.minimum(np.arange(1, weeks.height + 1), config.window_weeks)
     missing = weeks["missing_weeks"].cast(pl.Float64).fill_null(0.0).to_numpy()
     gap = lfilter([1.0], [1.0, -config.gap_memory], missing) if weeks.height else missing
-    long, short = _numbers(weeks, "traders_long"), _numbers(weeks, "traders_short")
+    long, short = floats(weeks, "traders_long"), floats(weeks, "traders_short")
     values = {
         "share": share,
         "score": mid_rank_score(share, config.window_weeks, config.min_weeks),
@@ -135,7 +136,7 @@ def _change_reason() -> pl.Expr:
 
 
 def _concentration(weeks: pl.DataFrame, traders_long: Floats, traders_short: Floats) -> Floats:
-    long, short = _numbers(weeks, "long_contracts"), _numbers(weeks, "short_contracts")
+    long, short = floats(weeks, "long_contracts"), floats(weeks, "short_contracts")
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = (long / traders_long) / (short / traders_short)
         return np.where(np.isfinite(ratio) & (ratio > 0), np.log(ratio), np.nan)
@@ -156,7 +157,3 @@ def _confidence(
         * np.sqrt(np.minimum(relative, 1.0))
         * np.sqrt(np.minimum(counted / config.full_traders, 1.0))
     )
-
-
-def _numbers(rows: pl.DataFrame, name: str) -> Floats:
-    return rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()

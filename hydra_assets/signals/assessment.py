@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hydra_assets.arrays import floats
 from hydra_assets.columns import DIVERGENCE
 from hydra_assets.signals.classification import DIRECTIONAL, Bias, Classified, SignalType, classify
 from hydra_assets.signals.history import expanding_z, lagged_change
@@ -96,14 +97,14 @@ def divergence_signals(
 
 def _one_market(rows: pl.DataFrame, config: DivergenceConfig) -> pl.DataFrame:
     rows = options_view(rows, config)
-    score = _numbers(rows, "sentiment_score")
+    score = floats(rows, "sentiment_score")
     sentiment_z, _ = expanding_z(score, config.min_sentiment_sessions)
     # A week without a report is a gap, and nothing that happened meanwhile is one week's change.
     moved, _ = expanding_z(lagged_change(score, config.change_sessions, unbroken=True), config.min_sentiment_sessions)
-    gap = _numbers(rows, "options_z") - sentiment_z
+    gap = floats(rows, "options_z") - sentiment_z
     gap_z, history = expanding_z(gap, config.min_scale_sessions)
     # Nothing is said of a session before its gap can be put beside past gaps.
-    options_z = np.where(np.isfinite(gap_z), _numbers(rows, "options_z"), np.nan)
+    options_z = np.where(np.isfinite(gap_z), floats(rows, "options_z"), np.nan)
     classified = classify(
         options_z,
         rows["options_noise"].fill_null(value=True).to_numpy(),
@@ -129,7 +130,7 @@ def _one_market(rows: pl.DataFrame, config: DivergenceConfig) -> pl.DataFrame:
 
 def _outside_noise(rows: pl.DataFrame, name: str) -> Floats:
     """Z of a series, 0 where it lies inside its noise."""
-    return np.where(rows[f"{name}_noise"].fill_null(value=False).to_numpy(), 0.0, _numbers(rows, f"{name}_z"))
+    return np.where(rows[f"{name}_noise"].fill_null(value=False).to_numpy(), 0.0, floats(rows, f"{name}_z"))
 
 
 def _confidence(rows: pl.DataFrame, classified: Classified, config: DivergenceConfig) -> Floats:
@@ -139,13 +140,13 @@ def _confidence(rows: pl.DataFrame, classified: Classified, config: DivergenceCo
     play = classified.kind == SignalType.VOLATILITY_PLAY
     reliable = np.where(directional, _reliability(rows, "options_z"), 1.0)
     reliable = np.where(play, _reliability(rows, "kurt_z"), reliable)
-    crowd = np.where(play, 1.0, _numbers(rows, "sentiment_confidence"))
+    crowd = np.where(play, 1.0, floats(rows, "sentiment_confidence"))
     return np.asarray(trust * history * reliable * crowd)
 
 
 def _reliability(rows: pl.DataFrame, name: str) -> Floats:
     """Share of signal in a squared z."""
-    z, se = _numbers(rows, name), _numbers(rows, f"{name}_se")
+    z, se = floats(rows, name), floats(rows, f"{name}_se")
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(z * z / (z * z + se * se))
 
@@ -179,7 +180,3 @@ def _verdict() -> list[pl.Expr]:
         pl.when(there).then(bias).alias("suggested_bias"),
         pl.when(there).then(pl.col("divergence_confidence")).alias("divergence_confidence"),
     ]
-
-
-def _numbers(rows: pl.DataFrame, name: str) -> Floats:
-    return rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()

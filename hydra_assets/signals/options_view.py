@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hydra_assets.arrays import floats
 from hydra_assets.signals.classification import KURTOSIS_GRADES
 from hydra_assets.signals.history import expanding_scale, lagged_change
 from hydra_assets.signals.thresholds import DivergenceConfig
@@ -111,11 +112,11 @@ def options_view(rows: pl.DataFrame, config: DivergenceConfig) -> pl.DataFrame:
     ``options_noise``; ``options_change_z`` and ``options_change_noise`` of the view's change over the configured
     sessions; ``kurt_z_se``; ``options_history``: views before this one. Null where missing.
     """
-    found = {name: reading(_numbers(rows, name), _numbers(rows, f"{name}_se"), config) for name in READINGS}
+    found = {name: reading(floats(rows, name), floats(rows, f"{name}_se"), config) for name in READINGS}
     view = _combined(found, config)
     _, scale, history = expanding_scale(view.raw, config.min_scale_sessions)
     change, change_noise = _change(view, config)
-    kurt = reading(_numbers(rows, "kurt"), _numbers(rows, "kurt_se"), config)
+    kurt = reading(floats(rows, "kurt"), floats(rows, "kurt_se"), config)
     columns = {f"{name}_z": one.z for name, one in found.items()} | {
         "kurt_z": kurt.z,
         "kurt_z_se": kurt.se,
@@ -194,7 +195,3 @@ def _change(view: _View, config: DivergenceConfig) -> tuple[Floats, Bools]:
 
 def _flags(name: str, flags: Bools, there: Bools) -> pl.Series:
     return pl.select(pl.when(pl.Series(there)).then(pl.Series(flags)).alias(name)).to_series()
-
-
-def _numbers(rows: pl.DataFrame, name: str) -> Floats:
-    return rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()

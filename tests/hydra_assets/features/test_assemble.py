@@ -36,7 +36,7 @@ def sources(n: int = N, seed: int = 1) -> Sources:
     moments = pl.concat(
         rows.with_columns(
             pl.lit(tenor).alias("tenor"),
-            pl.Series("grade", ["A", "B"])[rng.integers(0, 2, n)].alias("grade"),
+            pl.Series("grade", ["A", "B", "C"])[rng.integers(0, 3, n)].alias("grade"),
             *(
                 noise().alias(name)
                 for name in ("tilt", "tilt_mode", "tilt_probability", "risk_reversal_25", "skew", "kurt")
@@ -113,7 +113,7 @@ def test_every_feature_varies_and_the_columns_are_the_dictionary_s() -> None:
     rows = assemble(sources(), base())
     assert rows.columns == list(FEATURE_VECTOR.columns)
     late = rows.tail(50)
-    assert {name: late[name].n_unique() for name in FEATURE_NAMES if late[name].n_unique() < 2} == {}
+    assert {name: late[name].n_unique() for name in FEATURE_NAMES if late[name].n_unique() < 3} == {}
     assert late["features_missing"].unique().to_list() == [""]
 
 
@@ -148,7 +148,7 @@ def test_what_a_session_says_by_hand() -> None:
     interest = held.flows.filter(pl.col("basis") == "open_interest").row(100, named=True)
     assert row["gamma_balance"] == interest["gex_signed_per_percent"] / interest["gex_unsigned_per_percent"]
     assert row["put_share"] == interest["put_contracts"] / interest["contracts"]
-    assert row["grade_rank"] == {"A": 4.0, "B": 3.0}[view["grade"][100]]
+    assert row["grade_rank"] == {"A": 4.0, "B": 3.0, "C": 2.0}[view["grade"][100]]
     near = held.real_world.row(100, named=True)
     assert row["real_world_return"] == pytest.approx(near["expected_log_return"] * 365 / near["days_to_expiry"])
     r = np.log1p(held.curve["held_return"].to_numpy())[81:101]
@@ -162,9 +162,9 @@ def test_what_a_session_says_by_hand() -> None:
 
 def test_kurtosis_below_grade_b_is_missing() -> None:
     held = sources()
-    low = replace(held, moments=held.moments.with_columns(pl.lit("C").alias("grade")))
-    assert assemble(low, base())["implied_kurt"].null_count() == N
-    assert assemble(held, base())["implied_kurt"].null_count() == 0
+    for grade, missing in (("B", 0), ("C", N)):
+        graded = replace(held, moments=held.moments.with_columns(pl.lit(grade).alias("grade")))
+        assert assemble(graded, base())["implied_kurt"].null_count() == missing
 
 
 def test_momentum_and_volatility_by_hand() -> None:

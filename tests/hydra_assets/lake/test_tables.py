@@ -1,13 +1,14 @@
 """The lake: append-only raw tables, derived tables replaced by range, many writers, refused mistakes."""
 
 import multiprocessing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from hydra_assets.columns import FUTURES_CURVE
+from hydra_assets.columns import DATASETS, FUTURES_CURVE
 from hydra_assets.lake import Lake, LakeError
 from hydra_assets.lake.content_hash import partition_hashes
 from tests.support.frames import CHICAGO, bars, complete
@@ -113,3 +114,18 @@ def test_compaction_keeps_rows_and_hashes(tmp_path: Path, monkeypatch: pytest.Mo
     assert lake.compact("raw_futures_bars")
     assert len(lake.table("raw_futures_bars").file_uris()) == 1
     assert partition_hashes(RAW_FUTURES_BARS, lake.read("raw_futures_bars")).equals(before)
+
+
+def test_a_table_of_an_earlier_version_takes_new_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = CHICAGO.between(date(2025, 1, 2), date(2025, 1, 9))
+    now = DATASETS["futures_curve"]
+    earlier = replace(now, columns=tuple(name for name in now.columns if name != "slope"))
+    lake = Lake(str(tmp_path))
+    with monkeypatch.context() as before:
+        before.setitem(DATASETS, now.name, earlier)
+        lake.replace(now.name, "HE", days[0], days[-1], curve(days))
+    lake.replace(now.name, "HE", days[2], days[2], curve(days[2:3]).with_columns(pl.lit(0.5).alias("slope")))
+    rows = lake.read(now.name).sort("session")
+    assert rows["session"].to_list() == days
+    assert rows["slope"].to_list() == [0.5 if day == days[2] else None for day in days]
+    assert rows["settle"].to_list() == [80.0] * len(days)

@@ -5,7 +5,9 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
+from hydra_assets.features.dictionary import Group, names_of
 from hydra_assets.models.boosting import ModelError, TrainedModel, train
 from hydra_assets.models.evaluate import score
 from hydra_assets.models.recipe import Recipe
@@ -125,3 +127,13 @@ def test_score_by_hand() -> None:
         score(rows, np.array([0.8, np.nan, 0.5]), np.zeros(3))
     with pytest.raises(ValueError, match="0 rows"):
         score(rows.head(0), np.empty(0), np.empty(0))
+
+
+def test_a_recipe_of_too_much_sentiment_is_refused() -> None:
+    # 3 of 12 is a quarter, which is allowed; 4 of 13 is not.
+    others = names_of(Group.CURVE)
+    derived = names_of(Group.CROWD)
+    assert len(others) == 9
+    assert Recipe(features=(*others, *derived[:3])).features[-1] == derived[2]
+    with pytest.raises(ValidationError, match="sentiment"):
+        Recipe(features=(*others, *derived[:4]))

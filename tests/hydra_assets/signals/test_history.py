@@ -18,6 +18,8 @@ def test_expanding_scale_by_hand() -> None:
     assert np.isnan(apart[:3]).all()
     assert np.isnan(sd[:3]).all()
     assert count.tolist() == [0, 1, 2, 2, 3]
+    z, _ = expanding_z(np.array([1.0, 3.0, NAN, 5.0, 9.0]), 2)
+    assert z[3:] == pytest.approx([3.0 / np.sqrt(2.0), 3.0])
 
 
 @pytest.mark.parametrize("values", [np.array([]), np.full(5, NAN), np.full(5, 0.1)])
