@@ -57,7 +57,7 @@ def test_dagster_job_execute_materialises_the_datasets(home: Path) -> None:
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     lake = Lake(str(home / "lake"))
     held = {name: lake.read(name).height for name in DATASETS if lake.exists(name)}
-    assert {RAW_COT_REPORTS.name, "raw_futures_bars", "raw_option_chains", "raw_headlines"} <= set(held)
+    assert {RAW_COT_REPORTS.name, "raw_futures_bars", "raw_option_chains", "raw_headlines", "raw_posts"} <= set(held)
     assert {"futures_curve", "cot_positions", "option_quotes"} <= set(held)
     assert lake.read("futures_curve")["session"].n_unique() == 10
     assert all(held.values()), held

@@ -80,6 +80,11 @@ def test_perturbing_what_comes_after_a_cutoff_changes_nothing_before_it(
         "raw_futures_bars",
         "raw_option_chains",
         "raw_cot_reports",
+        "raw_headlines",
+        "raw_posts",
+        "headline_scores",
+        "post_scores",
+        "sentiment",
         "futures_curve",
         "cot_positions",
         "option_quotes",
@@ -95,7 +100,7 @@ def _known_reports(pipeline: Pipeline) -> pl.DataFrame:
 
 
 def _perturb_sources(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every number that became known after the middle session's cutoff is scaled; every such headline is rewritten."""
+    """What became known after the middle session's cutoff: numbers are scaled, headlines and posts rewritten."""
     from hydra_assets.sources.base import ParseContext, ParseResult, Payload
     from hydra_assets.sources.simulated.source import SimulatedSource
 
@@ -110,8 +115,8 @@ def _perturb_sources(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Non
         ]
         future = pl.col("known_at") > cutoff
         rows = result.rows.with_columns(pl.when(future).then(pl.col(n) * 1.07).otherwise(n).alias(n) for n in numbers)
-        if "title" in rows.columns:
-            rows = rows.with_columns(pl.when(future).then(pl.lit("other words")).otherwise("title").alias("title"))
+        for text in {"title", "text"} & set(rows.columns):
+            rows = rows.with_columns(pl.when(future).then(pl.lit("hogs and oats slump")).otherwise(text).alias(text))
         return ParseResult(rows, result.rejects, result.total_rows, result.notes)
 
     monkeypatch.setattr(SimulatedSource, "parse", later)

@@ -98,7 +98,13 @@ def the_signals_move(lake: Lake, sessions: dict[str, int]) -> None:
     assert scores.height > 0.9 * sum(sessions.values())
     assert scores["sentiment_score"].n_unique() > 0.9 * scores.height
     named = {name for names in scores["sentiment_sources"] for name in names.split(",")}
-    assert named == {"cot", "headlines", "order_flow"}
+    assert named == {"cot", "headlines", "posts", "order_flow"}
+    posts = lake.read("post_scores")
+    assert dict(posts.group_by("market").len().iter_rows()) == sessions
+    assert {"ok", "irrelevant"} <= set(posts["post_reason"])
+    assert posts["post_score"].drop_nulls().n_unique() > 0.8 * posts.height
+    assert posts["post_copies"].sum() > 0
+    assert lake.read("raw_posts")["author"].n_unique() > 5
     divergence = lake.read("divergence")
     assert divergence["divergence_type"].n_unique() >= 4
     directions = divergence.filter(divergence_reason="ok")["divergence_direction"]

@@ -41,7 +41,9 @@ from hydra_assets.columns.raw import (
     RAW_FUTURES_BARS,
     RAW_HEADLINES,
     RAW_OPTION_CHAINS,
+    RAW_POSTS,
 )
+from hydra_assets.columns.sentiment import POST_SCORES
 
 DATASETS: dict[str, DatasetSpec] = {
     spec.name: spec
@@ -50,6 +52,7 @@ DATASETS: dict[str, DatasetSpec] = {
         RAW_OPTION_CHAINS,
         RAW_COT_REPORTS,
         RAW_HEADLINES,
+        RAW_POSTS,
         QUARANTINE,
         FUTURES_CURVE,
         COT_POSITIONS,
@@ -64,6 +67,7 @@ DATASETS: dict[str, DatasetSpec] = {
         DENSITY_GATE,
         COT_SCORES,
         HEADLINE_SCORES,
+        POST_SCORES,
         ORDER_FLOW_SCORES,
         SENTIMENT,
         DIVERGENCE,
@@ -101,6 +105,7 @@ __all__ = [
     "OPTION_QUOTES",
     "ORDERS",
     "ORDER_FLOW_SCORES",
+    "POST_SCORES",
     "PREDICTIONS",
     "PROVENANCE",
     "QUARANTINE",
@@ -108,6 +113,7 @@ __all__ = [
     "RAW_FUTURES_BARS",
     "RAW_HEADLINES",
     "RAW_OPTION_CHAINS",
+    "RAW_POSTS",
     "REAL_WORLD_DENSITY",
     "REGIMES",
     "SENTIMENT",

@@ -132,6 +132,19 @@ RAW_HEADLINES = checked(
     )
 )
 
+RAW_POSTS = checked(
+    DatasetSpec(
+        name="raw_posts",
+        description="Social posts as first seen, one row per market they mention.",
+        layer=Layer.RAW,
+        partitioned_by=PartitionedBy.MARKET_SESSION,
+        columns=("market", "session", "post_id", "text", "author", "url", *PROVENANCE),
+        key=("market", "post_id"),
+        required=("market", "session", "post_id", "text", *PROVENANCE),
+        staleness_days=5,
+    )
+)
+
 QUARANTINE = checked(
     DatasetSpec(
         name="quarantine",

@@ -4,7 +4,8 @@ from hydra_assets.columns.column import BOOL, F64, I64, STR, Column
 
 SD = "standard deviations"
 COT_CODES = ("ok", "no_report", "not_published", "stale", "short_history")
-TEXT_CODES = ("ok", "no_headlines", "stale", "irrelevant")
+HEADLINE_CODES = ("ok", "no_headlines", "stale", "irrelevant")
+POST_CODES = ("ok", "no_posts", "stale", "irrelevant")
 
 
 def _score(description: str) -> Column:
@@ -50,13 +51,21 @@ SIGNAL_COLUMNS: dict[str, Column] = {
         f"{g}_reason": Column(STR, "code", f"Why the {who} have a score, or none.", allowed=COT_CODES)
         for g, who in _GROUPS.items()
     },
-    # --- headlines, order flow, composite --------------------------------------------------------------
+    # --- headlines, posts, order flow, composite --------------------------------------------------------------
     "headline_score": _score("What the headlines say, by lexicon and classifier, fading with age."),
     "headline_confidence": _confidence("Trust in it: independent headlines, their agreement and age."),
     "headline_count": Column(I64, "headlines", "Independent headlines that it is made of.", minimum=0),
     "headline_copies": Column(I64, "headlines", "Syndicated copies beside them.", minimum=0),
     "headline_age_days": _age("Age of the newest of them."),
-    "headline_reason": Column(STR, "code", "Why there is a score, or none.", allowed=TEXT_CODES),
+    "headline_reason": Column(STR, "code", "Why there is a score, or none.", allowed=HEADLINE_CODES),
+    "post_score": _score("What social posts say, read like headlines, fading faster."),
+    "post_confidence": _confidence("Trust in it: posts of different authors, their agreement and age."),
+    "post_count": Column(
+        I64, "posts", "Posts that it is made of, without reposts, spam and the loudest authors.", minimum=0
+    ),
+    "post_copies": Column(I64, "posts", "Copies beside them.", minimum=0),
+    "post_age_days": _age("Age of the newest of them."),
+    "post_reason": Column(STR, "code", "Why there is a score, or none.", allowed=POST_CODES),
     "order_flow_score": _score("Accumulation (+) against liquidation (-) by price, open interest and volume."),
     "order_flow_confidence": _confidence("Trust in it: history and age."),
     "order_flow_age_days": _age("Age of the activity it is made of."),

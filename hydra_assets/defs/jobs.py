@@ -75,7 +75,7 @@ def dataset_schedules(markets: Sequence[MarketSpec]) -> list[dg.ScheduleDefiniti
         cron_schedule="30 19 * * 1-5",
         execution_timezone="America/Chicago",
         name="daily_datasets",
-        description="Bring bars, chains and headlines and all that follows from them up to today's session.",
+        description="Bring bars, chains, headlines and posts and all that follows from them up to today's session.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         day = last_weekday(context.scheduled_execution_time.date())

@@ -16,7 +16,9 @@ from hydra_assets.columns import (
     HEADLINE_SCORES,
     IMPLIED_MOMENTS,
     ORDER_FLOW_SCORES,
+    POST_SCORES,
     RAW_HEADLINES,
+    RAW_POSTS,
     REAL_WORLD_DENSITY,
     SENTIMENT,
 )
@@ -32,6 +34,7 @@ from hydra_assets.sentiment.composite import sentiment
 from hydra_assets.sentiment.cot_sentiment import cot_sentiment
 from hydra_assets.sentiment.headlines import headline_scores
 from hydra_assets.sentiment.order_flow import order_flow_scores
+from hydra_assets.sentiment.posts import post_scores
 from hydra_assets.signals.assessment import divergence_signals
 
 GROUP = "signals"
@@ -54,12 +57,20 @@ def _crowd(inputs: Inputs) -> pl.DataFrame:
     return cot_sentiment(inputs.rows(COT_POSITIONS, days_before=None), inputs.sessions)
 
 
+def _decided(inputs: Inputs) -> pl.DataFrame:
+    """Decided sessions of the range with their cutoffs."""
+    cutoffs = cutoff_frame(inputs.home.calendars[inputs.part.market], inputs.part.sessions)
+    return inputs.sessions.join(cutoffs, on="session", how="left", maintain_order="left")
+
+
 def _headlines(inputs: Inputs) -> pl.DataFrame:
-    calendar = inputs.home.calendars[inputs.part.market]
-    cutoffs = cutoff_frame(calendar, inputs.part.sessions)
-    sessions = inputs.sessions.join(cutoffs, on="session", how="left", maintain_order="left")
     held = inputs.rows(RAW_HEADLINES, ("market", "headline_id", "title", "known_at"), days_before=None)
-    return headline_scores(held, sessions, {inputs.part.market: inputs.market.headline_terms})
+    return headline_scores(held, _decided(inputs), {inputs.part.market: inputs.market.headline_terms})
+
+
+def _posts(inputs: Inputs) -> pl.DataFrame:
+    held = inputs.rows(RAW_POSTS, ("market", "post_id", "text", "author", "known_at"), days_before=None)
+    return post_scores(held, _decided(inputs), {inputs.part.market: inputs.market.headline_terms})
 
 
 def _order_flow(inputs: Inputs) -> pl.DataFrame:
@@ -72,6 +83,7 @@ def _sentiment(inputs: Inputs) -> pl.DataFrame:
     sources = {
         "cot": inputs.rows(COT_SCORES),
         "headlines": inputs.rows(HEADLINE_SCORES),
+        "posts": inputs.rows(POST_SCORES),
         "order_flow": inputs.rows(ORDER_FLOW_SCORES),
     }
     return sentiment(sources, inputs.sessions)
@@ -120,13 +132,17 @@ def _line(column: str, title: str, unit: str, style: str = "-") -> Callable[[pl.
 
 CROWD_LINE = _line("crowd_score", "Crowd score among its published weeks", "score")
 HEADLINE_LINE = _line("headline_score", "What the headlines say", "score")
+POST_LINE = _line("post_score", "What social posts say", "score")
 SENTIMENT_LINE = _line("sentiment_score", "Sentiment of all sources", "score")
 DIVERGENCE_LINE = _line("divergence_z", "Divergence of options and sentiment", "standard deviations", ".")
 ASSETS = (
     DerivedAsset(COT_SCORES, GROUP, (COT_POSITIONS,), _crowd, CROWD_LINE),
     DerivedAsset(HEADLINE_SCORES, GROUP, (RAW_HEADLINES,), _headlines, HEADLINE_LINE),
+    DerivedAsset(POST_SCORES, GROUP, (RAW_POSTS,), _posts, POST_LINE),
     DerivedAsset(ORDER_FLOW_SCORES, GROUP, (FUTURES_CURVE,), _order_flow),
-    DerivedAsset(SENTIMENT, GROUP, (COT_SCORES, HEADLINE_SCORES, ORDER_FLOW_SCORES), _sentiment, SENTIMENT_LINE),
+    DerivedAsset(
+        SENTIMENT, GROUP, (COT_SCORES, HEADLINE_SCORES, POST_SCORES, ORDER_FLOW_SCORES), _sentiment, SENTIMENT_LINE
+    ),
     DerivedAsset(DIVERGENCE, GROUP, (IMPLIED_MOMENTS, REAL_WORLD_DENSITY, SENTIMENT), _divergence, DIVERGENCE_LINE),
     DerivedAsset(CROSS_MARKET, GROUP, (), _pool, pool_deps=(FUTURES_CURVE,)),
     DerivedAsset(

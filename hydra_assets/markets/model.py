@@ -181,7 +181,7 @@ class MarketSpec(Strict):
     options: OptionTerms | None = None
     cftc_codes: tuple[CftcCode, ...] = ()
     headline_terms: tuple[str, ...] = ()
-    """Lower-case words or phrases; a headline with one of them belongs to this market."""
+    """Lower-case words or phrases; a headline or post with one of them belongs to this market."""
     liquidity: Liquidity
     risk: RiskLimits = RiskLimits()
     sources: tuple[SourceBinding, ...] = ()

@@ -99,12 +99,12 @@ def headline_items(
     return text_items(first_prints(headlines, "title"), "title", terms, config, transformer)
 
 
-def first_prints(rows: pl.DataFrame, text: str) -> pl.DataFrame:
-    """Rows in the order in which they became known, each id as first seen; a text that is missing is no row."""
+def first_prints(rows: pl.DataFrame, text: str, key: str = "headline_id") -> pl.DataFrame:
+    """Rows in the order in which they became known, each key as first seen; a text that is missing is no row."""
     return (
         rows.filter(pl.col("known_at").is_not_null() & pl.col(text).is_not_null())
-        .sort("market", "known_at", "headline_id", text)
-        .unique(["market", "headline_id"], keep="first", maintain_order=True)
+        .sort("market", "known_at", key, text)
+        .unique(["market", key], keep="first", maintain_order=True)
     )
 
 

@@ -51,7 +51,7 @@ def post_scores(
     Parameters
     ----------
     posts
-        Rows of ``raw_posts`` (market, headline_id, text, author, known_at) of the markets, **from the first one on**.
+        Rows of ``raw_posts`` (market, post_id, text, author, known_at) of the markets, **from the first one on**.
         A missing author is one author called nobody.
     sessions, terms, config, transformer
         As for ``headlines.headline_scores``.
@@ -70,7 +70,7 @@ def post_items(
     posts: pl.DataFrame, terms: Mapping[str, Sequence[str]], config: PostConfig, transformer: TextScorer | None = None
 ) -> pl.DataFrame:
     """Tone, relevance and story of each post; what is a repost, overtagged or over its author's cap has relevance 0."""
-    rows = first_prints(posts, "text")
+    rows = first_prints(posts, "text", "post_id")
     raw = rows["text"].to_list()
     cleaned = rows.with_columns(pl.Series("text", [clean(text) for text in raw], dtype=pl.String))
     loud = [_REPOST.match(text) is not None or len(_TAG.findall(text)) > config.most_tags for text in raw]

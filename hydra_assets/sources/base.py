@@ -26,6 +26,7 @@ class Dataset(StrEnum):
     OPTION_CHAINS = "raw_option_chains"
     COT_REPORTS = "raw_cot_reports"
     HEADLINES = "raw_headlines"
+    POSTS = "raw_posts"
 
 
 class Disposition(StrEnum):

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from hydra_assets.markets.contracts import contract_root
 from hydra_assets.sources.base import Dataset
+from hydra_assets.sources.feeds_items import POST
 
 BARS, CHAINS = Dataset.FUTURES_BARS, Dataset.OPTION_CHAINS
 BLOOMBERG_ROOTS = {"C": "ZC", "O": "ZO", "LC": "LE", "LH": "HE", "FC": "GF", "RR": "ZR", "DA": "DC", "LB": "LBS"}
@@ -39,7 +40,7 @@ class Confidence(StrEnum):
 class Detected:
     """Files of one kind: a glob below the folder, the source and map that read them, and the markets they look like.
 
-    ``markets`` are guesses; ``any_market`` says that the files serve every market (CFTC reports, headlines).
+    ``markets`` are guesses; ``any_market`` says that the files serve every market (CFTC reports, headlines, posts).
     ``first`` and ``last`` are dates seen in names or first and last lines, where there are any.
     """
 
@@ -188,6 +189,15 @@ def _databento(s: Sample, by_root: dict[str, str]) -> Detected | None:
     return Detected(s.path, "databento", None, (BARS, CHAINS), symbols, Confidence.MEDIUM, "Databento DBN file")
 
 
+def _posts(s: Sample, _: dict[str, str]) -> Detected | None:
+    columns = {column.strip().lower() for column in re.split(r"[\t,;]", s.header)}
+    said = columns & set(POST.names["text"]) and columns & set(POST.names["author"])
+    lines = s.name.endswith(".jsonl") and '"text"' in s.head and '"author"' in s.head and '"title"' not in s.head
+    if not ((said and not columns & {"title", "headline"}) or lines):
+        return None
+    return Detected(s.path, "feeds", None, (Dataset.POSTS,), (), Confidence.MEDIUM, "social posts", any_market=True)
+
+
 def _headlines(s: Sample, _: dict[str, str]) -> Detected | None:
     columns = {column.strip().lower() for column in re.split(r"[\t,;]", s.header)}
     titled = columns & {"title", "headline", "news"}
@@ -218,5 +228,6 @@ RULES: Sequence[Callable[[Sample, dict[str, str]], Detected | None]] = (
     _dce,
     _databento,
     _plain,
+    _posts,
     _headlines,
 )

@@ -1,4 +1,7 @@
-"""Headlines from RSS and Atom feeds and from dropped files, one row per market that they mention.
+"""Headlines and social posts from RSS and Atom feeds and from dropped files, one row per market that they mention.
+
+Which of the two a feed or file holds is said by the binding that names it (``datasets: [raw_headlines]`` or
+``[raw_posts]``), never guessed from its content; each needs a binding of its own.
 
 Known when. An item of a live feed is known when we first saw it: the instant of the fetch, whatever date it carries.
 An item of a dropped file is known at its ``first_seen`` where the file has that column, otherwise at its publication
@@ -26,34 +29,44 @@ from hydra_assets.sources.base import (
     SourceHealth,
     SourceSettings,
 )
-from hydra_assets.sources.feeds_files import read_headlines, write_headlines
-from hydra_assets.sources.feeds_items import SET_ASIDE, Items, Reason
+from hydra_assets.sources.feeds_files import read_items, write_items
+from hydra_assets.sources.feeds_items import HEADLINE, POST, SET_ASIDE, Form, Item, Items, Reason
 from hydra_assets.sources.feeds_xml import read_feed
 from hydra_assets.sources.http import HttpClient, HttpPolicy
 from hydra_assets.sources.local_files import bound, bound_files, bound_texts, dates_in_name, read_file
 from hydra_assets.sources.validators import ValidatorStore
 
-__all__ = ["FeedsSource", "headline_id", "parse_headlines", "write_headlines"]
-
 NAME = "feeds"
-_ROWS: dict[str, pl.DataType] = {
-    "source_row": pl.Int64(),
-    "market": pl.String(),
-    "headline_id": pl.String(),
-    "title": pl.String(),
-    "publisher": pl.String(),
-    "url": pl.String(),
-    "event_time": pl.Datetime("us", "UTC"),
-    "known_at": pl.Datetime("us", "UTC"),
-}
-_META = ("publisher", "date_order")
-"""Binding options of one text that a payload of dropped files carries."""
+FORMS: Mapping[Dataset, Form] = {Dataset.HEADLINES: HEADLINE, Dataset.POSTS: POST}
+_INSTANT = pl.Datetime("us", "UTC")
+
+
+def _digest(*texts: str) -> str:
+    normal = (" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in texts)
+    return hashlib.sha256("\n".join(normal).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def headline_id(title: str, publisher: str) -> str:
     """Key of a headline: SHA-256 of its title and publisher, without regard to case, width and spacing."""
-    normal = (" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in (title, publisher))
-    return hashlib.sha256("\n".join(normal).encode("utf-8", "surrogatepass")).hexdigest()
+    return _digest(title, publisher)
+
+
+def post_id(text: str, author: str, url: str) -> str:
+    """Key of a post: SHA-256 of its text, author and place, without regard to case, width and spacing.
+
+    Who says the same again at another place has written another post; without places it is the same one.
+    """
+    return _digest(text, author, url)
+
+
+def write_headlines(headlines: pl.DataFrame) -> bytes:
+    """JSON lines of headlines; columns ``title`` and optionally publisher, url, published, first_seen."""
+    return write_items(headlines, HEADLINE)
+
+
+def write_posts(posts: pl.DataFrame) -> bytes:
+    """JSON lines of posts; columns ``text`` and optionally author, url, published, first_seen."""
+    return write_items(posts, POST)
 
 
 def parse_headlines(payload: Payload, context: ParseContext) -> ParseResult:
@@ -67,56 +80,76 @@ def parse_headlines(payload: Payload, context: ParseContext) -> ParseResult:
     ParseError
         The payload cannot be read as a whole.
     """
-    if payload.dataset is not Dataset.HEADLINES:
-        raise ParseError("wrong_dataset", f"feeds hold no {payload.dataset}")
-    found = _items(payload)
+    return _parse(payload, context, Dataset.HEADLINES)
+
+
+def parse_posts(payload: Payload, context: ParseContext) -> ParseResult:
+    """Canonical rows of posts, as :func:`parse_headlines`: ``post_id``, ``text``, ``author`` and ``url`` (or null).
+
+    Raises
+    ------
+    ParseError
+        The payload cannot be read as a whole.
+    """
+    return _parse(payload, context, Dataset.POSTS)
+
+
+def _parse(payload: Payload, context: ParseContext, dataset: Dataset) -> ParseResult:
+    if payload.dataset is not dataset:
+        raise ParseError("wrong_dataset", f"{dataset} are no {payload.dataset}")
+    form = FORMS[dataset]
+    found = _items(payload, form)
+    key = f"{form.kind}_id"
     frame = pl.DataFrame(
         [
-            (i.source_row, i.title, i.publisher, i.url, i.event_time, i.known_at, i.raw, i.reason, i.detail)
+            (i.source_row, _key(i, form), i.text, i.writer, i.url, i.event_time, i.known_at, i.raw, i.reason, i.detail)
             for i in found.items
         ],
         schema={
             "source_row": pl.Int64(),
-            "title": pl.String(),
-            "publisher": pl.String(),
-            "url": pl.String(),
-            "event_time": pl.Datetime("us", "UTC"),
-            "known_at": pl.Datetime("us", "UTC"),
-            "raw": pl.String(),
-            "reason": pl.String(),
-            "detail": pl.String(),
+            **dict.fromkeys((key, form.text, form.writer, "url"), pl.String()),
+            **dict.fromkeys(("event_time", "known_at"), _INSTANT),
+            **dict.fromkeys(("raw", "reason", "detail"), pl.String()),
         },
         orient="row",
-    ).with_columns(pl.Series("headline_id", [headline_id(i.title, i.publisher) for i in found.items], dtype=pl.String))
+    )
+    if form is POST:
+        frame = frame.with_columns(pl.col("author", "url").replace("", None))
     usable = frame.filter(pl.col("reason").is_null()).sort("known_at", "source_row")
-    first = usable.unique("headline_id", keep="first", maintain_order=True)
+    first = usable.unique(key, keep="first", maintain_order=True)
     matches = [
-        first.filter(_mentions(spec.headline_terms)).with_columns(pl.lit(symbol).alias("market"))
+        first.filter(_mentions(form.text, spec.headline_terms)).with_columns(pl.lit(symbol).alias("market"))
         for symbol, spec in sorted(context.markets.items())
         if spec.headline_terms
     ]
-    rows = pl.concat([pl.DataFrame(schema=_ROWS), *(part.select(list(_ROWS)) for part in matches)])
+    columns = ["source_row", "market", key, form.text, form.writer, "url", "event_time", "known_at"]
+    none = first.clear().with_columns(pl.lit(None, pl.String()).alias("market"))
+    rows = pl.concat(part.select(columns) for part in (none, *matches))
     refused = [
         frame.filter(pl.col("reason").is_not_null()),
-        _because(usable.join(first, on="source_row", how="anti"), Reason.DUPLICATE_HEADLINE),
+        _because(usable.join(first, on="source_row", how="anti"), form.repeated),
         _because(first.join(rows, on="source_row", how="anti"), Reason.NO_MARKET_MATCHED),
     ]
     return ParseResult(rows.sort("source_row", "market"), _rejects(pl.concat(refused)), len(found.items), found.notes)
 
 
-def _items(payload: Payload) -> Items:
+def _key(item: Item, form: Form) -> str:
+    return post_id(item.text, item.writer, item.url) if form is POST else headline_id(item.text, item.writer)
+
+
+def _items(payload: Payload, form: Form) -> Items:
     if payload.content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or payload.content[:2] in {
         b"\xff\xfe",
         b"\xfe\xff",
     }:
-        return read_feed(payload.content, payload.fetched_at, payload.meta.get("publisher", ""))
-    return read_headlines(payload.content, payload.fetched_at, payload.meta)
+        return read_feed(payload.content, payload.fetched_at, payload.meta.get(form.writer, ""), form)
+    return read_items(payload.content, payload.fetched_at, payload.meta, form)
 
 
-def _mentions(terms: Sequence[str]) -> pl.Expr:
-    """Whether a title holds one of the terms as whole words."""
+def _mentions(text: str, terms: Sequence[str]) -> pl.Expr:
+    """Whether a column of texts holds one of the terms as whole words."""
     words = "|".join(re.escape(" ".join(term.casefold().split())) for term in sorted(terms, key=len, reverse=True))
-    return pl.col("title").str.to_lowercase().str.contains(rf"(?:^|\W)(?:{words})(?:\W|$)")
+    return pl.col(text).str.to_lowercase().str.contains(rf"(?:^|\W)(?:{words})(?:\W|$)")
 
 
 def _because(rows: pl.DataFrame, reason: Reason) -> pl.DataFrame:
@@ -140,17 +173,16 @@ def _rejects(rows: pl.DataFrame) -> pl.DataFrame:
 class FeedsSource:
     """Feeds by URL (binding option ``urls``) and dropped files (``files``: globs relative to the data folder).
 
-    Further options: ``publisher`` and ``date_order`` for dropped files, and ``columns``, a map from our field names to
-    the file's.
+    Further options for dropped files: ``publisher`` (of posts: ``author``), ``date_order``, and ``columns``, a map from
+    our field names to the file's. A feed or file holds what its binding's datasets say, headlines or posts.
     """
 
     name = NAME
-    known_at_rules: Mapping[Dataset, str] = {
-        Dataset.HEADLINES: (
-            "Live feeds: the instant of the fetch that first saw the item. Dropped files: their first_seen column, "
-            "else an hour after a stamped publication, or the end of a bare date in the last time zone."
-        )
-    }
+    known_at_rules: Mapping[Dataset, str] = dict.fromkeys(
+        FORMS,
+        "Live feeds: the instant of the fetch that first saw the item. Dropped files: their first_seen column, "
+        "else an hour after a stamped publication, or the end of a bare date in the last time zone.",
+    )
 
     def __init__(self, settings: SourceSettings, policy: HttpPolicy | None = None) -> None:
         self._settings = settings
@@ -165,12 +197,12 @@ class FeedsSource:
             if days is not None and days[0] > request.now.date():
                 continue
             name = path.relative_to(self._settings.data_root).as_posix()
-            yield Payload(request.dataset, self.name, name, read_file(path), request.now, None, self._meta(markets))
+            yield Payload(request.dataset, self.name, name, read_file(path), request.now, None, self._meta(request))
         yield from self._feeds(bound_texts(self._settings, markets, "urls", request.dataset), request)
 
     def parse(self, payload: Payload, context: ParseContext) -> ParseResult:
-        """See :func:`parse_headlines`."""
-        return parse_headlines(payload, context)
+        """See :func:`parse_headlines` and :func:`parse_posts`."""
+        return parse_posts(payload, context) if payload.dataset is Dataset.POSTS else parse_headlines(payload, context)
 
     def check(self) -> SourceHealth:
         """Whether files are there and feeds answer."""
@@ -200,10 +232,13 @@ class FeedsSource:
         if failed:
             raise SourceError(failed[0].reason, "; ".join(e.detail for e in failed), state=failed[0].state)
 
-    def _meta(self, markets: Sequence[str]) -> dict[str, str]:
+    def _meta(self, request: FetchRequest) -> dict[str, str]:
+        """Options of the bindings that say something about a dropped file of the dataset."""
         meta: dict[str, str] = {}
-        for binding in bound(self._settings, markets, Dataset.HEADLINES):
-            meta.update({name: str(binding.options[name]) for name in _META if name in binding.options})
+        form = FORMS.get(request.dataset)
+        said = ("date_order", *((form.writer,) if form else ()))
+        for binding in bound(self._settings, [market.symbol for market in request.markets], request.dataset):
+            meta.update({name: str(binding.options[name]) for name in said if name in binding.options})
             columns = binding.options.get("columns")
             if isinstance(columns, dict):
                 meta.update({f"column.{field}": column for field, column in columns.items()})

@@ -1,8 +1,8 @@
-"""What every kind of feed comes down to: items with a title, a place and two times; and how times are read."""
+"""What every kind of feed comes down to: items with a text, a writer and two times; and how times are read."""
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
@@ -21,10 +21,13 @@ class Reason(StrEnum):
 
     NO_MARKET_MATCHED = "no_market_matched"
     DUPLICATE_HEADLINE = "duplicate_headline"
+    DUPLICATE_POST = "duplicate_post"
     RAGGED_ROW = "ragged_row"
     NOT_JSON = "not_json"
     MISSING_TITLE = "missing_title"
     MULTILINE_TITLE = "multiline_title"
+    MISSING_TEXT = "missing_text"
+    MULTILINE_TEXT = "multiline_text"
     BAD_DATE = "bad_date"
     IMPLAUSIBLE_DATE = "implausible_date"
     AMBIGUOUS_DATE = "ambiguous_date"
@@ -33,7 +36,56 @@ class Reason(StrEnum):
     FIRST_SEEN_IN_FUTURE = "first_seen_in_future"
 
 
-SET_ASIDE = {Reason.NO_MARKET_MATCHED, Reason.DUPLICATE_HEADLINE}
+SET_ASIDE = {Reason.NO_MARKET_MATCHED, Reason.DUPLICATE_HEADLINE, Reason.DUPLICATE_POST}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One kind of items: its columns, what vendors call them, and its own reasons.
+
+    ``names`` has, for each of our fields, the column names under which a dropped file may hold it, in order, without
+    regard to case.
+    """
+
+    kind: str
+    text: str
+    writer: str
+    names: Mapping[str, tuple[str, ...]]
+    no_text: Reason
+    several_lines: Reason
+    repeated: Reason
+
+
+HEADLINE = Form(
+    "headline",
+    "title",
+    "publisher",
+    {
+        "title": ("title", "headline", "news"),
+        "publisher": ("publisher", "source", "publication"),
+        "url": ("url", "link"),
+        "published": ("published", "publication_date", "date", "dates", "pubdate"),
+        "first_seen": ("first_seen",),
+    },
+    Reason.MISSING_TITLE,
+    Reason.MULTILINE_TITLE,
+    Reason.DUPLICATE_HEADLINE,
+)
+POST = Form(
+    "post",
+    "text",
+    "author",
+    {
+        "text": ("text", "post", "body", "content", "message"),
+        "author": ("author", "user", "username", "screen_name", "handle", "account"),
+        "url": ("url", "link", "permalink"),
+        "published": ("published", "created_at", "date", "pubdate"),
+        "first_seen": ("first_seen",),
+    },
+    Reason.MISSING_TEXT,
+    Reason.MULTILINE_TEXT,
+    Reason.DUPLICATE_POST,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +93,9 @@ class Item:
     """One item of a feed or file; ``reason`` says why it cannot be used, and the instants are UTC."""
 
     source_row: int
-    title: str
+    text: str
     url: str
-    publisher: str
+    writer: str
     event_time: datetime
     known_at: datetime
     raw: str

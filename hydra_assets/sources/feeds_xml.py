@@ -12,7 +12,7 @@ from xml.etree.ElementTree import ParseError as XmlError
 from defusedxml.ElementTree import iterparse
 
 from hydra_assets.sources.base import ParseError, PayloadState
-from hydra_assets.sources.feeds_items import EARLIEST, Item, Items, Reason, plain_text, read_instant
+from hydra_assets.sources.feeds_items import EARLIEST, HEADLINE, Form, Item, Items, plain_text, read_instant
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 64
@@ -20,11 +20,15 @@ MAX_ELEMENTS = 1_000_000
 _ROOTS = {"rss", "feed", "RDF"}
 
 
-def read_feed(content: bytes, fetched_at: datetime, publisher: str = "") -> Items:
+def read_feed(content: bytes, fetched_at: datetime, writer: str = "", form: Form = HEADLINE) -> Items:
     """Items of an RSS 2.0, RSS 1.0 or Atom document, ``known_at`` the instant of the fetch.
 
     The publication date, where it can be read and is not later than the fetch, is the event time; a missing or broken
-    one costs nothing but a note. ``publisher`` replaces the feed's own title.
+    one costs nothing but a note. ``writer`` replaces the feed's own title as the name of who wrote an item that does
+    not say so itself.
+
+    A headline is an item's title. A post is its title too, unless the body begins with that title and goes on, or there
+    is no title: platforms cut titles off or have none.
 
     Raises
     ------
@@ -33,26 +37,26 @@ def read_feed(content: bytes, fetched_at: datetime, publisher: str = "") -> Item
     """
     root = _tree(content)
     fetched_at = fetched_at.astimezone(UTC)
-    house = publisher or next((plain_text(_full_text(e)) for e in _titles(root)), "")
+    house = writer or next((plain_text(_full_text(e)) for e in _titles(root)), "")
     items: list[Item] = []
     undated = 0
     for row, entry in enumerate(e for e in root.iter() if _name(e) in {"item", "entry"}):
         fields = {_name(child): child for child in reversed(list(entry))}
-        title = plain_text(_full_text(fields.get("title")))
+        text = plain_text(_full_text(fields.get("title"))) if form is HEADLINE else _post(fields)
         published = _published(fields, fetched_at)
         undated += published is None
-        source = plain_text(_full_text(fields.get("source"))) if _name(root) != "feed" else ""
+        own = _source(fields, root) if form is HEADLINE else _author(fields)
         items.append(
             Item(
                 row,
-                title,
+                text,
                 _link(entry),
-                source or house,
+                own or house,
                 published or fetched_at,
                 fetched_at,
-                "" if title else tostring(entry, encoding="unicode")[:10_000],
-                None if title else Reason.MISSING_TITLE,
-                "" if title else "an item without a title",
+                "" if text else tostring(entry, encoding="unicode")[:10_000],
+                None if text else form.no_text,
+                "" if text else f"an item without a {form.text}",
             )
         )
     return Items(items, (f"undated_items:{undated}",) if undated else ())
@@ -89,6 +93,24 @@ def _name(element: Element) -> str:
 def _titles(root: Element) -> Iterator[Element]:
     for parent in [root, *(child for child in root if _name(child) == "channel")]:
         yield from (child for child in parent if _name(child) == "title")
+
+
+def _source(fields: dict[str, Element], root: Element) -> str:
+    return plain_text(_full_text(fields.get("source"))) if _name(root) != "feed" else ""
+
+
+def _post(fields: dict[str, Element]) -> str:
+    title = plain_text(_full_text(fields.get("title")))
+    bodies = (plain_text(_full_text(fields.get(name))) for name in ("content", "encoded", "description", "summary"))
+    body = next(filter(None, bodies), "")
+    return body if body.startswith(title.rstrip(".\u2026 ")) else title
+
+
+def _author(fields: dict[str, Element]) -> str:
+    """Whoever wrote an item: ``dc:creator``, the name of an Atom author, or an RSS author."""
+    author = fields.get("author")
+    named = next((child for child in author if _name(child) == "name"), author) if author is not None else None
+    return plain_text(_full_text(fields.get("creator"))) or plain_text(_full_text(named))
 
 
 def _full_text(element: Element | None) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
+from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import calendar_of
 from hydra_assets.sources.simulated.market import SimulatedMarket
 from hydra_assets.sources.simulated.rng import Stream, uniforms
@@ -53,7 +54,7 @@ def headline_rows(market: SimulatedMarket, rows: slice) -> pl.DataFrame:
     path = market.path
     spec, world = path.spec, path.world
     calendar = calendar_of(spec)
-    what = next((t for t in spec.headline_terms if t.endswith("s")), None) or next(iter(spec.headline_terms), spec.name)
+    what = spoken_name(spec)
     own = math.sqrt(1 - world.headline_correlation**2)
     out: list[tuple[datetime, str, str, str, int]] = []
     for k in range(rows.start, rows.stop):
@@ -62,7 +63,7 @@ def headline_rows(market: SimulatedMarket, rows: slice) -> pl.DataFrame:
         opening = calendar.at_local(session, _OPENING)
         span = (calendar.at_local(session, spec.settlement_published) - SEEN_AFTER - opening).total_seconds()
         found = []
-        for i in range(_poisson(float(u[0]), world.headlines_per_session)):
+        for i in range(poisson(float(u[0]), world.headlines_per_session, MOST_PER_SESSION)):
             when, lean, phrase = u[1 + 3 * i : 4 + 3 * i].tolist()
             position = float(path.position[max(k - 1, 0)])
             score = world.headline_correlation * position + own * float(ndtri(lean))
@@ -83,11 +84,17 @@ def headline_rows(market: SimulatedMarket, rows: slice) -> pl.DataFrame:
     return pl.DataFrame(out, schema=schema, orient="row").with_columns(first_seen=pl.col("published") + SEEN_AFTER)
 
 
-def _poisson(u: float, mean: float) -> int:
-    """Poisson number by inversion, capped."""
+def spoken_name(spec: MarketSpec) -> str:
+    """What people call the market: its first term in the plural, or its first term, or its name."""
+    plural = next((term for term in spec.headline_terms if term.endswith("s")), None)
+    return plural or next(iter(spec.headline_terms), spec.name)
+
+
+def poisson(u: float, mean: float, most: int) -> int:
+    """Poisson number by inversion of a uniform number, capped."""
     term = total = math.exp(-mean)
     n = 0
-    while u > total and n < MOST_PER_SESSION:
+    while u > total and n < most:
         n += 1
         term *= mean / n
         total += term

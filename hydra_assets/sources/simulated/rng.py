@@ -24,6 +24,7 @@ class Stream(IntEnum):
     QUOTES = 6
     POSITIONS = 7
     HEADLINES = 8
+    POSTS = 9
 
 
 def market_key(symbol: str) -> int:

@@ -37,12 +37,13 @@ from hydra_assets.sources.cme_settlement import parse_settlement
 from hydra_assets.sources.cme_settlement_writer import write_settlement
 from hydra_assets.sources.csv_chains import parse_chain
 from hydra_assets.sources.csv_maps import ChainMap, read_map
-from hydra_assets.sources.feeds import parse_headlines, write_headlines
+from hydra_assets.sources.feeds import parse_headlines, parse_posts, write_headlines, write_posts
 from hydra_assets.sources.simulated.chains import chain_rows
 from hydra_assets.sources.simulated.curve import bars
 from hydra_assets.sources.simulated.headlines import headline_rows
 from hydra_assets.sources.simulated.market import SimulatedMarket, build_market
 from hydra_assets.sources.simulated.positions import cftc_code, is_reported, report_dates, report_rows
+from hydra_assets.sources.simulated.posts import post_rows
 from hydra_assets.sources.simulated.world import World
 
 NAME = "simulated"
@@ -79,6 +80,7 @@ class SimulatedSource:
         Dataset.OPTION_CHAINS: "Quotes and settlements at settlement publication; volume and open interest one later.",
         Dataset.COT_REPORTS: "At the CFTC's own release calendar: Friday 15:30 New York, holidays and lapses included.",
         Dataset.HEADLINES: "Five minutes after publication, when the feed first carries them.",
+        Dataset.POSTS: "Five minutes after publication, when the feed first carries them.",
     }
 
     def __init__(self, settings: SourceSettings) -> None:
@@ -205,6 +207,14 @@ def _headlines(market: SimulatedMarket, first: date, _: FetchRequest) -> _Built:
             yield _name(market, rows, "headlines.jsonl"), content, {}
 
 
+def _posts(market: SimulatedMarket, first: date, _: FetchRequest) -> _Built:
+    for rows in _quarters(market, first):
+        frame = post_rows(market, rows)
+        if frame.height:
+            content = write_posts(frame.select("text", "author", "url", "published", "first_seen"))
+            yield _name(market, rows, "posts.jsonl"), content, {}
+
+
 def _reports(market: SimulatedMarket, first: date, request: FetchRequest) -> _Built:
     path = market.path
     calendar = calendar_of(path.spec)
@@ -256,10 +266,12 @@ _BUILDERS: Mapping[Dataset, Callable[[SimulatedMarket, date, FetchRequest], _Bui
     Dataset.OPTION_CHAINS: _chains,
     Dataset.COT_REPORTS: _reports,
     Dataset.HEADLINES: _headlines,
+    Dataset.POSTS: _posts,
 }
 _PARSERS: Mapping[Dataset, Callable[[Payload, ParseContext], ParseResult]] = {
     Dataset.FUTURES_BARS: parse_settlement,
     Dataset.OPTION_CHAINS: _parse_chain,
     Dataset.COT_REPORTS: parse_cot,
     Dataset.HEADLINES: parse_headlines,
+    Dataset.POSTS: parse_posts,
 }

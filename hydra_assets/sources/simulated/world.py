@@ -74,6 +74,11 @@ class World(Strict):
     headlines_per_session: Annotated[float, Field(ge=0)] = 0.8
     headline_correlation: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Correlation of a headline's tone with the traders' positions."""
+    posts_per_session: Annotated[float, Field(ge=0)] = 1.6
+    post_correlation: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Correlation of an opinion's tone with the traders' positions."""
+    post_noise_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    """Share of posts that are reposts, copies, off-topic or advertisements, a quarter each."""
 
 
 class MarketModel(Strict):

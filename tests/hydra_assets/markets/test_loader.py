@@ -90,6 +90,7 @@ def test_simulated_markets_carry_their_models_facts() -> None:
             "raw_option_chains",
             "raw_cot_reports",
             "raw_headlines",
+            "raw_posts",
         }
 
 

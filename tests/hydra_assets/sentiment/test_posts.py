@@ -23,7 +23,7 @@ def frame(*rows: tuple[float, str | None, str]) -> pl.DataFrame:
     data = [
         ("SIM_HE", f"{i:03}", text, author, START + timedelta(days=day)) for i, (day, author, text) in enumerate(rows)
     ]
-    names = ("market", "headline_id", "text", "author")
+    names = ("market", "post_id", "text", "author")
     schema = {**dict.fromkeys(names, pl.String()), "known_at": pl.Datetime("us", "UTC")}
     return pl.DataFrame(data, schema=schema, orient="row")
 

@@ -118,6 +118,7 @@ def test_plain_tables_name_their_market(tmp_path: Path) -> None:
         ("deacot2024.zip", "PK", "cftc"),
         ("headlines.csv", "published,title\n2025-01-02,hogs up\n", "feeds"),
         ("headlines.jsonl", '{"title": "hogs up"}\n', "feeds"),
+        ("talk.csv", "created_at,user,text\n2025-01-02,bo,hogs up\n", "feeds"),
     ],
 )
 def test_other_sources_files(tmp_path: Path, name: str, header: str, found_source: str) -> None:
@@ -125,6 +126,30 @@ def test_other_sources_files(tmp_path: Path, name: str, header: str, found_sourc
     (d,) = detect(tmp_path, only("HE"))
     assert d.source == found_source
     assert d.any_market or d.markets == ("HE",)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "dataset"),
+    [
+        ("a.csv", "created_at,user,text\n2025-01-02,bo,hogs up\n", "raw_posts"),
+        ("a.jsonl", '{"text": "hogs up", "author": "bo"}\n', "raw_posts"),
+        ("a.csv", "date,title,text,author\n2025-01-02,Hogs up,More,bo\n", "raw_headlines"),
+        ("a.jsonl", '{"title": "Hogs up", "text": "More", "author": "bo"}\n', "raw_headlines"),
+    ],
+)
+def test_posts_have_a_text_and_an_author_and_no_title(tmp_path: Path, name: str, content: str, dataset: str) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    (d,) = detect(tmp_path, only("HE"))
+    assert d.datasets == (dataset,)
+
+
+def test_headlines_and_posts_get_a_binding_each(tmp_path: Path) -> None:
+    (tmp_path / "HE.csv").write_text("date,contract,settle,volume,open_interest\n2025-01-02,HE202504,80,1,1\n")
+    (tmp_path / "news.jsonl").write_text('{"title": "hogs up"}\n', encoding="utf-8")
+    (tmp_path / "talk.jsonl").write_text('{"text": "hogs up", "author": "bo"}\n', encoding="utf-8")
+    bound = bindings_for(detect(tmp_path, only("HE")), only("HE"))["HE"]
+    feeds = {b.datasets: b.options["files"] for b in bound if b.source == "feeds"}
+    assert feeds == {("raw_headlines",): ["news.jsonl"], ("raw_posts",): ["talk.jsonl"]}
 
 
 def test_what_serves_every_market_alone_binds_none(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def lines(payloads: Iterable[Payload]) -> list[bytes]:
     out: list[bytes] = []
     for p in payloads:
         own = p.content.splitlines()
-        if p.dataset is Dataset.HEADLINES:
+        if p.dataset in {Dataset.HEADLINES, Dataset.POSTS}:
             out += own
         else:
             out += reversed(own[1:]) if p.dataset is Dataset.COT_REPORTS else own[1:]
@@ -116,7 +116,7 @@ def test_a_window_holds_what_became_known_in_it() -> None:
             assert sessions.unique().sort().to_list() == fridays
         else:
             whole = CONTEXT.calendars["SIM_HE"].between(first, last)
-            assert sessions.n_unique() == len(whole) or dataset is Dataset.HEADLINES
+            assert sessions.n_unique() == len(whole) or dataset in {Dataset.HEADLINES, Dataset.POSTS}
 
 
 def test_the_future_of_a_world_does_not_touch_its_past() -> None:
