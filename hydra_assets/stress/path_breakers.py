@@ -35,7 +35,7 @@ class PathBreakers:
         self._exit_lots = np.nan_to_num(tables.exit_cap * lots, nan=np.inf, posinf=np.inf).reshape(shape)
         longest = np.inf if config.max_stale_sessions is None else config.max_stale_sessions
         self._dead: Flags = np.asarray(tables.stale > longest).reshape(shape)
-        self._any_dead = self._dead.any(axis=(1, 2)).tolist()
+        self._any_dead = [bool(session.any()) for session in self._dead]
         self._live = (tables.fault == 0).reshape(shape)
 
     def step(self, t: int, position: Floats, trade: Floats, money: tuple[Floats, Floats, Floats]) -> None:

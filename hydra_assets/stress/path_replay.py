@@ -80,8 +80,8 @@ def replay_paths(paths: PathBatch, config: ReplayConfig) -> PathBooks:
         *(np.zeros((markets, count)) for _ in range(3)), *(np.full(count, float(config.capital_cents)) for _ in "ep")
     )
     net, positions, fills = np.zeros((sessions, count)), np.zeros(shape), np.zeros(shape)
-    moves = np.asarray(tables.fill_change != 0.0).any(axis=(1, 2)).tolist()
-    rolls = tables.roll.any(axis=(1, 2)).tolist()
+    moves = [bool(row.any()) for row in tables.fill_change]
+    rolls = [bool(row.any()) for row in tables.roll]
     for t in range(sessions):
         before = cells.equity
         if t:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydra_assets.replay.decisions import DecisionKind, Decisions
+from hydra_assets.replay.fills import FillConfig, FillMode
 from hydra_assets.replay.market import MarketArrays, MarketTerms
 from hydra_assets.replay.sizing import check_payoffs, signed_kelly
 from hydra_assets.replay.tables import ReplayConfig
@@ -114,6 +115,14 @@ class PathBatch:
 
 
 _TERMS = tuple(field.name for field in fields(MarketTerms) if field.name != "symbols")
+
+
+def earning_lag(fills: FillConfig) -> int:
+    """Sessions from a decision's cutoff to the first session in which its position earns (all of) the variation.
+
+    Decided at t, done in t+1: at the open it earns in t+1 already, at the settle from t+2 on.
+    """
+    return 1 if fills.mode is FillMode.NEXT_OPEN else 2
 
 
 def paths_at_once(market: MarketArrays) -> int:

@@ -45,11 +45,13 @@ class BootstrapPaths(Strict):
 
     ``paths``: with 200 the 95 % quantile lies between the 92 % and the 98 % one (two binomial standard errors).
     ``block_sessions``: mean length of a block; None takes the Politis-White length of the unstressed net returns, at
-    least the label's horizon (``stats.superior.block_length``).
+    least ``least_horizons`` label horizons, at most a tenth of the sessions (``stats.superior.block_length``). Every
+    new block costs a change of position that the past did not have: with four horizons of five sessions, one a month.
     """
 
     paths: Annotated[int, Field(ge=0, le=10_000)] = 200
     block_sessions: Annotated[int, Field(ge=1)] | None = None
+    least_horizons: Annotated[int, Field(ge=1)] = 4
 
 
 class CopulaPaths(Strict):
@@ -117,8 +119,8 @@ class StressLimits(Strict):
 
     ``ruin_share``: share of a scenario's paths on which equity may reach zero. None may: an account that can be
     emptied at the default sizes (a quarter of Kelly, a tenth of volatility) is sized wrongly.
-    ``max_drawdown_p95``: 95 % quantile of the drawdown over starting capital. Twice the drawdown breaker of 15 %: its
-    peak starts anew after a trip, so this is two trips in a row.
+    ``max_drawdown_p95``: 95 % quantile of the drawdown as a share of the peak. Twice the drawdown breaker of 15 %, whose
+    peak starts anew after a trip: two trips in a row.
     ``stuck_sessions``: sessions with good inputs after which a breaker that has not come back is stuck. Ten to leave at
     the participation cap, ten to cool down, and three times that for exits in a dry market.
     ``missing_share``: share of missing decisions above which the books show old positions more than the recipe.
