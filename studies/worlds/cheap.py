@@ -1,10 +1,9 @@
-"""What a simulated market shows besides its options: curve, positions and headlines, by the pipeline's own functions.
+"""What a simulated market shows besides its options and texts: curve and positions, by the pipeline's own functions.
 
 Rows go from the simulated states into the curated functions directly. What is left out is the writing and parsing of
 payloads, which changes no number.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -18,12 +17,9 @@ from hydra_assets.markets.contracts import future_id
 from hydra_assets.markets.expiry import contracts_of
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import SessionCalendar, calendar_of
-from hydra_assets.sentiment.headlines import HeadlineConfig, text_tones
-from hydra_assets.sentiment.score import TextReason, session_scores
 from hydra_assets.sources.cftc.calendar import release_time, report_date_of_week
 from hydra_assets.sources.cftc.layout import Family, Scope
 from hydra_assets.sources.simulated.curve import activity, settles
-from hydra_assets.sources.simulated.headlines import headline_rows
 from hydra_assets.sources.simulated.market import SimulatedMarket
 from hydra_assets.sources.simulated.positions import cftc_code, is_reported, report_dates, report_rows
 
@@ -173,39 +169,3 @@ def _expected(sessions: tuple[date, ...], cutoffs: tuple[datetime, ...]) -> pl.D
         )
         .select("session", "expected_report")
     )
-
-
-def headline_frame(market: SimulatedMarket, grid: Grid) -> pl.DataFrame:
-    """Rows of ``headline_scores``. Each stock phrase is read once: of a title only the date differs.
-
-    A copy is the same phrase of another publisher in one session; with another date its numbers make it news.
-    """
-    config = HeadlineConfig()
-    rows = headline_rows(market, slice(0, len(grid.sessions)))
-    rows = rows.with_columns(pl.col("title").str.replace(r" \([^)]*\)$", "").alias("phrase")).sort("first_seen")
-    first = rows.unique("phrase", keep="first", maintain_order=True).select("phrase", "title")
-    tones = {phrase: _tone(title, tuple(grid.spec.headline_terms)) for phrase, title in first.iter_rows()}
-    items = rows.select(
-        pl.lit(grid.spec.symbol).alias("market"),
-        pl.col("first_seen").alias("known_at"),
-        pl.col("phrase")
-        .replace_strict({p: t[0] for p, t in tones.items()}, return_dtype=pl.Float64)
-        .fill_nan(None)
-        .alias("item_score"),
-        pl.col("phrase")
-        .replace_strict({p: t[1] for p, t in tones.items()}, return_dtype=pl.Float64)
-        .alias("relevance"),
-        pl.col("title").is_first_distinct().not_().alias("is_copy"),
-    )
-    return session_scores(items, grid.frame, config.decay, "headline", TextReason.NO_HEADLINES)
-
-
-@lru_cache(maxsize=1024)
-def _tone(title: str, terms: tuple[str, ...]) -> tuple[float, float]:
-    tone, relevance = text_tones([title], terms, HeadlineConfig().text)
-    return float(tone[0]), float(relevance[0])
-
-
-def sessions_of(grids: Sequence[Grid]) -> pl.DataFrame:
-    """Columns market and session of all markets."""
-    return pl.concat([grid.keys for grid in grids])

@@ -1,13 +1,13 @@
 """A simulated world as the frames that modelling reads, in seconds: ``fast_world``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 
 import polars as pl
 
-from hydra_assets.columns import LABELS
+from hydra_assets.columns import FEATURE_VECTOR, FUTURES_CURVE, LABELS, REGIMES, DatasetSpec
 from hydra_assets.features.assemble import Sources, assemble
 from hydra_assets.features.cross_market import pool_features
 from hydra_assets.features.curve_group import held_returns
@@ -24,13 +24,15 @@ from hydra_assets.sources.simulated.market import SimulatedMarket, build_market
 from hydra_assets.sources.simulated.truth import Attainable, Knowledge, attainable_sharpe
 from hydra_assets.sources.simulated.world import Edge, EdgeKind, World
 from studies.worlds.calibration import Calibration, load
-from studies.worlds.cheap import Grid, curve_rows, grid_of, headline_frame, positions_of, report_frame
+from studies.worlds.cheap import Grid, curve_rows, grid_of, positions_of, report_frame
 from studies.worlds.draws import draw, moment_rows
 from studies.worlds.flows import flow_rows, real_world_rows
 from studies.worlds.slices import slices_of
+from studies.worlds.texts import headline_frame, post_frame
 
 START = date(2021, 11, 22)
 """First session of every world: that of the home on which the options engine's errors were measured."""
+_KEY = ["market", "session"]
 _REGIME_NAMES = {f"probability_{n}": f"regime_probability_{n}" for n in ("calm", "stressed", "up", "down")}
 
 
@@ -100,8 +102,21 @@ def fast_world(
     -------
     The frames. Rows of a session are the same, byte for byte, whatever later sessions the world has.
     """
+    return fast_worlds(edge, [seed], years, markets, calibration)[0]
+
+
+def fast_worlds(
+    edge: Edge | float,
+    seeds: Sequence[int],
+    years: int = 5,
+    markets: Sequence[str] = DEFAULT_SIM_MARKETS,
+    calibration: Calibration | None = None,
+) -> list[WorldFrames]:
+    """Worlds of several seeds, each as ``fast_world`` makes it; cheaper, for their regimes are fitted side by side."""
     last = START.replace(year=START.year + years) - timedelta(days=1)
-    return world_frames(World(edge=edge_of(edge)), seed, (START, last), markets, calibration)
+    world = World(edge=edge_of(edge))
+    made = [_without_regimes(world, seed, (START, last), markets, calibration or load()) for seed in seeds]
+    return _with_regimes(made)
 
 
 def world_frames(
@@ -112,7 +127,27 @@ def world_frames(
     calibration: Calibration | None = None,
 ) -> WorldFrames:
     """Frames of any world over the sessions of ``span``, both ends included; as ``fast_world``."""
-    errors = calibration or load()
+    return _with_regimes([_without_regimes(world, seed, span, markets, calibration or load())])[0]
+
+
+def _with_regimes(worlds: Sequence[WorldFrames]) -> list[WorldFrames]:
+    """Fit all markets of all worlds in one pass; a market's regimes do not depend on what is fitted beside it."""
+    if not worlds:
+        return []
+    held = pl.concat(
+        w.curve.with_columns(pl.concat_str(pl.lit(f"{i:04d}|"), "market").alias("market")) for i, w in enumerate(worlds)
+    )
+    found = switching_regimes(held).rename(_REGIME_NAMES)
+    found = found.with_columns(
+        pl.col("market").str.slice(0, 4).cast(pl.Int64).alias("world"), pl.col("market").str.slice(5)
+    )
+    parts = found.partition_by("world", as_dict=True, include_key=False)
+    return [replace(w, regimes=_typed(parts[(i,)], REGIMES).sort(_KEY)) for i, w in enumerate(worlds)]
+
+
+def _without_regimes(
+    world: World, seed: int, span: tuple[date, date], markets: Sequence[str], errors: Calibration
+) -> WorldFrames:
     specs = tuple(_market_specs()[name] for name in markets)
     built = [build_market(spec, world, seed, *span) for spec in specs]
     simulated = [market for market in built if market is not None]
@@ -127,19 +162,22 @@ def world_frames(
         fronts.append(front)
         priced = front.with_columns(round_trip_fraction(grid.spec, pl.col("settle")).alias("round_trip_cost"))
         labels += [known_labels(priced, kind) for kind in LabelKind]
-    held = pl.concat(fronts)
-    key = ["market", "session"]
     return WorldFrames(
         world=world,
         seed=seed,
         first=span[0],
         last=span[1],
         specs=specs,
-        features=pl.concat(features).sort(key),
-        curve=held.sort(key),
-        labels=pl.concat(labels).select(LABELS.columns).sort(LABELS.key),
-        regimes=switching_regimes(held).rename(_REGIME_NAMES).sort(key),
+        features=_typed(pl.concat(features), FEATURE_VECTOR).sort(_KEY),
+        curve=_typed(pl.concat(fronts), FUTURES_CURVE).sort(_KEY),
+        labels=_typed(pl.concat(labels), LABELS).sort(LABELS.key),
+        regimes=pl.DataFrame(),
     )
+
+
+def _typed(rows: pl.DataFrame, spec: DatasetSpec) -> pl.DataFrame:
+    """Columns of a dataset with its types, as the lake would give them back."""
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in spec.schema.items())
 
 
 @lru_cache(maxsize=1)
@@ -164,7 +202,8 @@ def _features(
     crowd = cot_sentiment(positions_of(reports, grid), keys)
     headlines = headline_frame(market, grid)
     order_flow = order_flow_scores(curve, keys).rename({"volume_ratio": "flow_volume_ratio"})
-    mood = sentiment({"cot": crowd, "headlines": headlines, "order_flow": order_flow}, keys)
+    told = {"cot": crowd, "headlines": headlines, "posts": post_frame(market, grid), "order_flow": order_flow}
+    mood = sentiment(told, keys)
     sources = Sources(
         curve=curve,
         moments=moments,
