@@ -30,8 +30,6 @@ Floats = NDArray[np.float64]
 
 LEAST_VALUES = 10
 """Distinct values below which a margin has no ranks to speak of: it is left out."""
-LEAST_KNOWN = 0.5
-"""Share of sessions in which a margin must be known: one that is mostly missing would cost the others their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +53,11 @@ def standardised_returns(market: MarketArrays) -> Floats:
 
 
 def copula_model(world: World, lag: int, least_sessions: int) -> CopulaModel | None:
-    """Fit the model; None where fewer than ``least_sessions`` are complete."""
+    """Fit the model; None where fewer than ``least_sessions`` have the returns and signals of all markets."""
     z, signal = standardised_returns(world.market), np.full_like(world.wishes.shares, np.nan)
     signal[lag:] = world.wishes.shares[:-lag]
-    markets, signals = _margins(z), _margins(signal)
+    markets = _margins(z)
+    signals = np.intersect1d(markets, _margins(signal))
     if not len(markets):
         return None
     both = np.concatenate([z[:, markets], signal[:, signals]], axis=1)
@@ -144,7 +143,6 @@ def _part_after_open(market: MarketArrays) -> Floats:
 
 
 def _margins(values: Floats) -> NDArray[np.int64]:
-    """Columns of ``[session, market]`` that are known often enough and vary."""
-    known = np.isfinite(values)
-    varied = [len(np.unique(values[known[:, m], m])) >= LEAST_VALUES for m in range(values.shape[1])]
-    return np.flatnonzero((known.mean(axis=0) >= LEAST_KNOWN) & np.array(varied, dtype=bool))
+    """Columns of ``[session, market]`` that vary. Known for long or not, each stays: its edge would be lost."""
+    known = [column[np.isfinite(column)] for column in values.T]
+    return np.flatnonzero([len(np.unique(column)) >= LEAST_VALUES for column in known])

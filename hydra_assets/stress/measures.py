@@ -61,7 +61,7 @@ def max_drawdown(equity: Floats, capital: float) -> float:
 
 
 def worst(equity: Floats, capital: float, sessions: int) -> float:
-    """Worst change of equity over so many sessions, as a share of what it was before, while there was any; at most 0."""
+    """Worst change of equity over so many sessions as a share of what it was before, while there was any; or 0."""
     whole = np.concatenate([[capital], equity])
     before, after = whole[:-sessions], whole[sessions:]
     solvent = before > 0.0

@@ -118,9 +118,10 @@ _TERMS = tuple(field.name for field in fields(MarketTerms) if field.name != "sym
 
 
 def earning_lag(fills: FillConfig) -> int:
-    """Sessions from a decision's cutoff to the first session in which its position earns (all of) the variation.
+    """Sessions from a decision's cutoff to the first session in which its position earns.
 
-    Decided at t, done in t+1: at the open it earns in t+1 already, at the settle from t+2 on.
+    Decided at t, done in t+1: at the open it earns what follows in t+1, at the settle nothing before t+2. (At the open,
+    what happens between the settle before and the open is still earned by the decision of the cutoff before.)
     """
     return 1 if fills.mode is FillMode.NEXT_OPEN else 2
 

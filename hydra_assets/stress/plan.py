@@ -119,8 +119,8 @@ class StressLimits(Strict):
 
     ``ruin_share``: share of a scenario's paths on which equity may reach zero. None may: an account that can be
     emptied at the default sizes (a quarter of Kelly, a tenth of volatility) is sized wrongly.
-    ``max_drawdown_p95``: 95 % quantile of the drawdown as a share of the peak. Twice the drawdown breaker of 15 %, whose
-    peak starts anew after a trip: two trips in a row.
+    ``max_drawdown_p95``: 95 % quantile of the drawdown as a share of the peak. Twice the breaker's 15 %, whose peak
+    starts anew after a trip: two trips in a row.
     ``stuck_sessions``: sessions with good inputs after which a breaker that has not come back is stuck. Ten to leave at
     the participation cap, ten to cool down, and three times that for exits in a dry market.
     ``missing_share``: share of missing decisions above which the books show old positions more than the recipe.

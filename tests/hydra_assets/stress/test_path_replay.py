@@ -7,15 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hydra_assets.replay.batched import replay
 from hydra_assets.replay.breakers import BreakerConfig
 from hydra_assets.replay.costs import CostConfig
 from hydra_assets.replay.decisions import DecisionKind, Decisions
 from hydra_assets.replay.fills import FillConfig, FillMode
-from hydra_assets.replay.tables import ReplayConfig
-from hydra_assets.stress.path_replay import PathBooks, replay_paths
-from hydra_assets.stress.paths import PathBatch, Wishes, World, stack
+from hydra_assets.stress.path_replay import replay_paths
+from hydra_assets.stress.paths import Wishes, World, stack
 from tests.hydra_assets.replay.worlds import config, terms, world
+from tests.hydra_assets.stress.worlds import assert_same_books
 
 TIGHT = BreakerConfig(
     daily_loss=0.004,
@@ -44,19 +43,6 @@ def random_world(seed: int, sessions: int = 60, markets: int = 3) -> World:
     shares = np.clip(0.9 * np.cumsum(random.normal(0.0, 0.1, shape), axis=0), -1.0, 1.0)
     shares[random.random(shape) < 0.05] = np.nan
     return World(prices, Wishes(shares, random.choice([0.5, 1.0], shape)))
-
-
-def assert_same_books(paths: PathBatch, books: PathBooks, told: ReplayConfig) -> None:
-    """Compare all paths with the public replay of each."""
-    for path in range(paths.shape[2]):
-        one = paths.world(path)
-        decisions = Decisions(DecisionKind.KELLY, one.wishes.shares[None], one.wishes.factor)
-        expected = replay(one.market, decisions, told)
-        np.testing.assert_array_equal(books.net_cents[path], expected.net_cents[0])
-        assert expected.positions is not None
-        np.testing.assert_array_equal(books.positions[path], expected.positions[0])
-        assert books.transitions[path] == expected.breakers.of(0)
-        np.testing.assert_array_equal(books.fault[path], expected.fault)
 
 
 @settings(max_examples=15, deadline=None)
