@@ -1,12 +1,18 @@
-"""From a probability to a wanted position in one real contract."""
+"""From predictions to a wanted position in one real contract, sized as in the replay."""
 
 from enum import StrEnum
 
+import numpy as np
 import polars as pl
 
-FULL_SIZE_EDGE = 0.10
-"""Probability above (below) one half at which the position is at its limit; linear in between."""
+from hydra_assets.evaluation.strategies import shares_of, size_factors
+from hydra_assets.replay.inputs import aligned
+from hydra_assets.replay.market import MarketArrays
+from hydra_assets.replay.sizing import kelly_lots, sizing_tables
+from hydra_assets.replay.tables import ReplayConfig
+
 MAX_SETTLE_AGE_SESSIONS = 0
+KEY = ("market", "session")
 
 
 class TargetReason(StrEnum):
@@ -17,53 +23,101 @@ class TargetReason(StrEnum):
     NO_FEATURES = "no_features"
     NO_PRICE = "no_price"
     STALE_SETTLE = "stale_settle"
+    NO_SIZE = "no_size"
+    """There is a probability and nothing to compare it with: no outcome was known when its model was fitted."""
     DENSITY_GATE_RED = "density_gate_red"
     """The session's options cannot be believed (``density_gate``), and with them neither can the prediction."""
+    THESIS_GATE_RED = "thesis_gate_red"
+    """The champion has not shown a net Sharpe ratio above zero out of sample: nothing is traded on a real source."""
+
+
+def wanted_lots(
+    predictions: pl.DataFrame, divergence: pl.DataFrame, market: MarketArrays, config: ReplayConfig
+) -> pl.DataFrame:
+    """Whole lots that predictions are worth: market, session, ``lots`` (Float64, null where there is no decision).
+
+    Each session's position is the mean of its last decisions over its champion's horizon (``replay.holding``), a
+    fraction of Kelly under the replay's caps, on the configured capital.
+
+    Parameters
+    ----------
+    predictions
+        Rows of ``predictions`` of a group, from a horizon before the first wanted session on.
+    divergence
+        market, session and size_factor of the same markets.
+    market
+        Arrays of the group's markets, from the volatility's window before the first wanted session on.
+    """
+    shares = np.full(market.settle.shape, np.nan)
+    horizons = aligned(predictions, "horizon_sessions", market)
+    for horizon in np.unique(horizons[np.isfinite(horizons)]):
+        found = shares_of(predictions, market, int(horizon))
+        shares = np.where(horizons == horizon, found, shares)
+    sizes = sizing_tables(market, config.sizing)
+    factor = size_factors(divergence, market)
+    lots = kelly_lots(shares, float(config.capital_cents), sizes.rate, sizes.cap_rate, sizes.cap_lots, factor)
+    days = pl.Series(market.days).cast(pl.Int32).cast(pl.Date)
+    return pl.concat(
+        pl.DataFrame(
+            {
+                "market": pl.repeat(symbol, len(days), eager=True),
+                "session": days,
+                "lots": pl.Series(lots[:, j], nan_to_null=True),
+            }
+        )
+        for j, symbol in enumerate(market.terms.symbols)
+    )
 
 
 def target_positions(
-    predictions: pl.DataFrame, front: pl.DataFrame, max_contracts: int, red: pl.DataFrame
+    predictions: pl.DataFrame, lots: pl.DataFrame, front: pl.DataFrame, red: pl.DataFrame, real: bool
 ) -> pl.DataFrame:
-    """Size the predictions of one market: rows of ``target_positions``.
-
-    target = round(limit * clip((p - 1/2) / 0.10, -1, 1)), in the session's front contract.
+    """Wanted positions of one market: rows of ``target_positions``, in the session's front contract.
 
     Parameters
     ----------
     predictions
         ``[n]`` rows of ``predictions``.
+    lots
+        As ``wanted_lots`` makes them.
     front
         The front row of each session of ``futures_curve``: session, contract, settle, settle_age_sessions.
-    max_contracts
-        The market's position limit.
     red
-        Sessions, column ``session``, whose density gate blocks; empty on a simulated source, where red only warns.
+        Sessions, column ``session``, whose density gate is red.
+    real
+        Whether the home is on a real source: only there the density gate and the thesis gate block.
     """
-    rows = predictions.join(
-        front.select("session", "contract", "settle", "settle_age_sessions"),
-        on="session",
-        how="left",
-        maintain_order="left",
-    ).with_columns(pl.col("session").is_in(red["session"].implode()).alias("gate_red"))
-    reason = (
-        pl.when(pl.col("prediction_reason") != TargetReason.OK)
-        .then("prediction_reason")
-        .when(pl.col("settle").is_null())
-        .then(pl.lit(str(TargetReason.NO_PRICE)))
-        .when(pl.col("settle_age_sessions") > MAX_SETTLE_AGE_SESSIONS)
-        .then(pl.lit(str(TargetReason.STALE_SETTLE)))
-        .when("gate_red")
-        .then(pl.lit(str(TargetReason.DENSITY_GATE_RED)))
-        .otherwise(pl.lit(str(TargetReason.OK)))
+    rows = (
+        predictions.join(
+            front.select("session", "contract", "settle", "settle_age_sessions"),
+            on="session",
+            how="left",
+            maintain_order="left",
+        )
+        .join(lots, on=KEY, how="left", maintain_order="left")
+        .with_columns(pl.col("session").is_in(red["session"].implode()).alias("gate_red"))
     )
-    share = ((pl.col("probability_up") - 0.5) / FULL_SIZE_EDGE).clip(-1.0, 1.0)
-    size = (share * max_contracts).round(mode="half_away_from_zero").cast(pl.Int64)
+    cases = (
+        (pl.col("settle").is_null(), TargetReason.NO_PRICE),
+        (pl.col("settle_age_sessions") > MAX_SETTLE_AGE_SESSIONS, TargetReason.STALE_SETTLE),
+        (pl.col("lots").is_null(), TargetReason.NO_SIZE),
+        (pl.col("gate_red") & real, TargetReason.DENSITY_GATE_RED),
+        ((pl.col("thesis_gate") != "green") & real, TargetReason.THESIS_GATE_RED),
+    )
+    # The first case that holds decides: each is put before the ones after it.
+    reason: pl.Expr = pl.lit(str(TargetReason.OK))
+    for case, code in reversed(cases):
+        reason = pl.when(case).then(pl.lit(str(code))).otherwise(reason)
+    reason = pl.when(pl.col("prediction_reason") != TargetReason.OK).then("prediction_reason").otherwise(reason)
     return rows.with_columns(reason.alias("target_reason")).select(
         "market",
         "session",
         "contract",
         "probability_up",
-        pl.when(pl.col("target_reason") == TargetReason.OK).then(size).otherwise(0).alias("target_contracts"),
+        pl.when(pl.col("target_reason") == TargetReason.OK)
+        .then(pl.col("lots").cast(pl.Int64))
+        .otherwise(0)
+        .alias("target_contracts"),
         "target_reason",
         pl.col("settle").alias("limit_reference"),
     )

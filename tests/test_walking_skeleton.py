@@ -15,10 +15,16 @@ import sqlalchemy as sa
 from hydra_agent.defs.experiments import HEALING_JOB, register_experiments
 from hydra_assets.defs.downstream import downstream_runs
 from hydra_assets.defs.jobs import DATASETS_JOB, range_tags
-from hydra_assets.defs.models import PREDICTIONS_JOB
+from hydra_assets.defs.predictions import PREDICTIONS_JOB
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
+from hydra_assets.defs.training import snapshots_of
 from hydra_assets.features.assemble import FEATURE_NAMES
 from hydra_assets.lake import Lake
+from hydra_assets.models.calibration import Calibrator, Method
+from hydra_assets.models.recalibrated import Recalibration
+from hydra_assets.models.recipe import FIRST_RECIPES
+from hydra_assets.models.trained import train
+from hydra_assets.registry.champions import Record, crown
 from hydra_assets.registry.mlflow_registry import MlflowRegistry
 from hydra_assets.state.candidates import candidates_of
 from hydra_assets.state.orders import positions
@@ -31,6 +37,7 @@ from tests.support.postgres import engine_on
 
 FIRST, LAST = date(2024, 3, 1), date(2025, 4, 11)
 MARKETS = ["SIM_HE", "SIM_ZO"]
+CROWNED = date(2024, 10, 1)
 CHANGED_FROM = date(2025, 4, 2)
 OPTION_ASSETS = (
     "clean_quotes",
@@ -75,7 +82,12 @@ def test_from_vendor_bytes_to_a_filled_order_and_a_judged_candidate(pipeline: Pi
     the_signals_move(pipeline.lake, sessions)
     labels_are_what_became_of_decisions(pipeline.lake)
     the_options_engine_moves(pipeline.lake, sessions)
-    champion = the_champion_is_recorded_and_predicts(pipeline.lake, database.engine)
+    nobody_passes_on_a_year(pipeline.lake, database.engine)
+    crown_one(home, database)
+    for job, tags in downstream_runs(home.config, list(home.markets.values()), MARKETS, FIRST, LAST):
+        execute(pipeline, pipeline.definitions, job, tags)
+    champion = the_champion_is_refitted_and_predicts(pipeline.lake, database.engine)
+    outcomes_are_kept(pipeline.lake)
     orders_are_filled_once(pipeline, database.engine)
     lake = LakeResource(uri=str(pipeline.home / "lake"))
     a_candidate_is_judged(pipeline, register_experiments(pipeline.instance, home, lake, database), champion, database)
@@ -140,11 +152,23 @@ def labels_are_what_became_of_decisions(lake: Lake) -> None:
     walked = lake.read("walk_forward")
     assert set(walked["fold_reason"]) == {"before_first_fold", "ok"}
     tested = walked.filter(fold_reason="ok")
-    assert tested.height > 20
+    assert set(tested["strategy"]) == {"boosted", "logistic", "no_signal"}
     assert (tested["trained_until"] < tested["session"]).all()
-    assert tested["probability_boosted"].n_unique() > 0.5 * tested.height
-    assert tested["probability_logistic"].n_unique() == tested.height
-    assert tested["probability_base_rate"].n_unique() == tested["fold"].n_unique()
+    for name in ("boosted", "logistic"):
+        own = tested.filter(strategy=name)
+        assert own.height > 20
+        assert own["probability_raw"].n_unique() > 0.5 * own.height
+    assert tested.filter(strategy="no_signal")["probability_raw"].n_unique() == tested["fold"].n_unique()
+    explained = lake.read("feature_contributions")
+    assert set(explained["strategy"]) == {"boosted", "logistic"}
+    assert explained.group_by("feature").agg(pl.col("contribution").abs().sum()).filter(contribution=0.0).height < 10
+    replay = lake.read("replay_report")
+    assert replay.filter(strategy="logistic")["position_lots"].n_unique() > 3
+    # The account is the sum of its markets: every cent has one.
+    money = replay.group_by("strategy", "session").agg(pl.col("net_money").sum(), pl.col("account_equity").first())
+    for _, days in money.sort("session").group_by("strategy", maintain_order=True):
+        earned = days["net_money"].cum_sum().to_numpy() + 1_000_000.0
+        assert earned == pytest.approx(days["account_equity"].to_numpy(), abs=0.005)
 
 
 def the_options_engine_moves(lake: Lake, sessions: dict[str, int]) -> None:
@@ -189,18 +213,50 @@ def the_options_engine_moves(lake: Lake, sessions: dict[str, int]) -> None:
     assert gate.filter(gate_state="green").height > 0.8 * gate.height
 
 
-def the_champion_is_recorded_and_predicts(lake: Lake, engine: sa.Engine) -> Promotion:
+def nobody_passes_on_a_year(lake: Lake, engine: sa.Engine) -> None:
+    """Three months out of sample prove nothing: no champion is promoted, and everything downstream says so."""
+    assert current_champion(engine, "sim") is None
+    assert MlflowRegistry(os.environ["MLFLOW_TRACKING_URI"]).champion_alias("sim") is None
+    assert set(lake.read("predictions")["prediction_reason"]) == {"no_champion"}
+    assert lake.read("prediction_outcomes").is_empty()
+
+
+def crown_one(home: HomeResource, database: DatabaseResource) -> None:
+    """What a judged experiment would do: a recipe fitted to a training date's own snapshot becomes the champion."""
+    snapshot = snapshots_of(home).get("sim", CROWNED)
+    assert snapshot is not None
+    found = Recalibration(Calibrator(Method.IDENTITY, 0, 0.0), None, 0.5)
+    model = train("boosted", FIRST_RECIPES["boosted"], snapshot, found, thesis_green=False)
+    registry = MlflowRegistry(os.environ["MLFLOW_TRACKING_URI"])
+    crown(database.engine, registry, "sim", model, Record(), Promotion("sim", 0, "", "", "", None, "by_test"))
+
+
+def the_champion_is_refitted_and_predicts(lake: Lake, engine: sa.Engine) -> Promotion:
     champion = current_champion(engine, "sim")
     assert champion is not None
-    assert champion.version >= 2, "the first model was never refitted"
+    assert champion.reason == "scheduled_refit"
     assert MlflowRegistry(os.environ["MLFLOW_TRACKING_URI"]).champion_alias("sim") == champion.version
     predictions = lake.read("predictions")
     without, predicted = (predictions.filter(prediction_reason=reason) for reason in ("no_champion", "ok"))
     assert without.height + predicted.height == predictions.height
-    assert predicted["session"].min() > without["session"].max()
-    assert predicted["model_version"].n_unique() == champion.version
-    assert predicted["probability_up"].n_unique() > 0.5 * predicted.height
+    assert without["session"].max() < CROWNED <= predicted["session"].min()
+    assert predicted["model_version"].n_unique() == 3
+    assert predicted["probability_up"].n_unique() > 0.9 * predicted.height
+    assert set(predicted["thesis_gate"]) == {"red"}
     return champion
+
+
+def outcomes_are_kept(lake: Lake) -> None:
+    outcomes, predictions = lake.read("prediction_outcomes"), lake.read("predictions")
+    assert outcomes.height > 200
+    assert (outcomes["session"] > outcomes["decision_session"]).all()
+    made = predictions.rename({"session": "decision_session"})
+    both = outcomes.join(made, on=["market", "decision_session"], suffix="_then", validate="1:1")
+    assert both.height == outcomes.height
+    assert both["probability_up"].equals(both["probability_up_then"])
+    up = (both["label_class"] == "up").cast(pl.Float64)
+    assert ((both["probability_up"] - up) ** 2).to_list() == pytest.approx(both["squared_error"].to_list())
+    assert outcomes["feature_sha256"].n_unique() == outcomes.height
 
 
 def orders_are_filled_once(pipeline: Pipeline, engine: sa.Engine) -> None:

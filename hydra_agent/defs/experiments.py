@@ -4,18 +4,19 @@ import re
 from pathlib import Path
 
 import dagster as dg
-import polars as pl
 import sqlalchemy as sa
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from hydra_agent.evaluation import GroupData, evaluate, fit_recipe, round_trip_cost
+from hydra_agent.evaluation import GroupData, evaluate, fit_recipe
 from hydra_agent.experiment import Experiment, propose
-from hydra_assets.columns import FEATURE_VECTOR, FUTURES_CURVE
-from hydra_assets.defs.models import MODEL, group_data, groups_of
+from hydra_assets.columns import FEATURE_VECTOR, LABELS
+from hydra_assets.defs.group import group_history, groups_of
+from hydra_assets.defs.models import MODEL
 from hydra_assets.defs.registry import RegistryResource
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
-from hydra_assets.models.boosting import TrainedModel
-from hydra_assets.models.recipe import FIRST_RECIPE, Recipe
+from hydra_assets.defs.training import specs_of
+from hydra_assets.models.recipe import BOOSTED, FIRST_RECIPES, Recipe
+from hydra_assets.models.trained import TrainedModel
 from hydra_assets.partitions import EXPERIMENTS
 from hydra_assets.registry.champions import Champion, champions_of
 from hydra_assets.state.candidates import candidates_of, record_candidate
@@ -34,14 +35,9 @@ def candidate_folder(home: HomeResource, key: str) -> Path:
 
 
 def load_group(home: HomeResource, lake: LakeResource, group: str) -> GroupData:
-    """Everything known of a group's markets up to the present, with their costs at the newest settle."""
-    symbols = groups_of(list(home.markets.values()))[group]
-    features, held = group_data(lake.lake, symbols, home.now().date())
-    newest = held.drop_nulls("settle").group_by("market").agg(pl.col("settle").last())
-    prices = dict(newest.iter_rows())
-    costs = {symbol: round_trip_cost(home.markets[symbol], price) for symbol, price in prices.items()}
-    known = pl.col("market").is_in(list(costs))
-    return GroupData(features.filter(known), held.filter(known), costs)
+    """Everything known of a group's markets up to the present."""
+    history = group_history(lake.lake, specs_of(home, group), home.now().date())
+    return GroupData(history.features, history.labels)
 
 
 def reigning(engine: sa.Engine, registry: RegistryResource, group: str) -> Champion | None:
@@ -57,7 +53,7 @@ def reigning(engine: sa.Engine, registry: RegistryResource, group: str) -> Champ
     partitions_def=EXPERIMENTS,
     deps=[
         dg.AssetDep(dg.AssetKey(name), partition_mapping=dg.AllPartitionMapping())
-        for name in (FEATURE_VECTOR.name, FUTURES_CURVE.name, MODEL)
+        for name in (FEATURE_VECTOR.name, LABELS.name, MODEL)
     ],
     kinds={"lightgbm"},
 )
@@ -71,9 +67,9 @@ def candidate_model(
     """Train the candidate and store its artefact under its own digest."""
     experiment = Experiment.from_key(context.partition_key)
     champion = reigning(database.engine, registry, experiment.group)
-    base: Recipe = champion.model.recipe if champion else FIRST_RECIPE
+    base: Recipe = champion.model.recipe if champion else FIRST_RECIPES[BOOSTED]
     data = load_group(home, lake, experiment.group)
-    fitted = fit_recipe(experiment.recipe(base), data, experiment.cutoff)
+    fitted = fit_recipe(experiment.key, experiment.recipe(base), data, experiment.cutoff)
     folder = candidate_folder(home, experiment.key)
     folder.mkdir(parents=True, exist_ok=True)
     pointer = folder / POINTER

@@ -43,15 +43,42 @@ DECISIONS: dict[str, Column] = {
     "fold": Column(I64, "number", "Fold that the session stands in.", minimum=0),
     "trained_until": Column(DATE, "exchange trading date", "Last session whose labels the fold's models knew."),
     "training_rows": Column(I64, "rows", "Labelled rows that they were trained on.", minimum=0),
-    "probability_boosted": Column(F64, "fraction", "P(up), boosted trees.", minimum=0, maximum=1),
-    "probability_logistic": Column(F64, "fraction", "P(up), regularised logistic.", minimum=0, maximum=1),
-    "probability_base_rate": Column(F64, "fraction", "P(up), no signal: the base rate.", minimum=0, maximum=1),
-    "fold_reason": Column(STR, "code or model:code,...", "ok, or why there is no probability."),
+    "strategy": Column(STR, "name", "Recipe that was walked forward."),
+    "probability_raw": Column(F64, "fraction", "P(up) as the model gives it, uncalibrated.", minimum=0, maximum=1),
+    "probability_lower": Column(F64, "fraction", "Lower end of the 90 % band of P(up).", minimum=0, maximum=1),
+    "probability_upper": Column(F64, "fraction", "Upper end of the 90 % band of P(up).", minimum=0, maximum=1),
+    "base_rate": Column(F64, "fraction", "P(up) without a signal, as known then.", minimum=0, maximum=1),
+    "calibration": Column(
+        STR, "code", "How the probability was calibrated.", allowed=("identity", "platt", "isotonic", "")
+    ),
+    "fold_reason": Column(STR, "code", "ok, or why there is no probability."),
+    "feature": Column(STR, "name", "Feature of the dictionary."),
+    "contribution": Column(F64, "log-odds", "What the feature added to the log-odds of a rise (Shapley value)."),
+    # --- replay ----------------------------------------------------------------------------------------
+    "position_lots": Column(I64, "contracts", "Held at the cutoff, long positive."),
+    "fill_lots": Column(I64, "contracts", "Traded in the session, bought positive; rolls left out."),
+    "gross_money": Column(F64, "currency", "Result of the session before costs."),
+    "spread_money": Column(F64, "currency", "Half-spreads paid, with slippage.", minimum=0),
+    "fee_money": Column(F64, "currency", "Fees paid.", minimum=0),
+    "impact_money": Column(F64, "currency", "Own impact paid.", minimum=0),
+    "roll_money": Column(F64, "currency", "Cost of changing the contract.", minimum=0),
+    "net_money": Column(F64, "currency", "Result after costs."),
+    "account_equity": Column(F64, "currency", "Equity of the group's account at the cutoff, all markets."),
+    "breaker_state": Column(
+        STR, "code", "Circuit breaker of the account.", allowed=("active", "triggered", "cooldown")
+    ),
+    "market_fault": Column(STR, "code", "Why the session took no decision, or none."),
     # --- models ----------------------------------------------------------------------------------------
     "model_group": Column(STR, "name", "Markets that one model is trained on."),
     "model_version": Column(I64, "number", "Version in the registry.", minimum=1),
     "model_sha256": Column(STR, "hex", "Digest of the model artefact."),
     "probability_up": Column(F64, "fraction", "Probability of a positive held return.", minimum=0, maximum=1),
+    "horizon_sessions": Column(I64, "sessions", "Sessions that the prediction is about.", minimum=1),
+    "thesis_gate": Column(
+        STR, "code", "Whether the champion had earned anything out of sample.", allowed=("green", "red")
+    ),
+    "feature_sha256": Column(STR, "hex", "Digest of the feature row that was predicted from."),
+    "squared_error": Column(F64, "1", "(P(up) - outcome)^2.", minimum=0, maximum=1),
     "prediction_reason": Column(
         STR, "code", "Why a session has a prediction, or none.", allowed=("ok", "no_champion", "no_features")
     ),
@@ -61,7 +88,16 @@ DECISIONS: dict[str, Column] = {
         STR,
         "code",
         "Why the wanted position is what it is.",
-        allowed=("ok", "no_champion", "no_features", "no_price", "stale_settle", "density_gate_red"),
+        allowed=(
+            "ok",
+            "no_champion",
+            "no_features",
+            "no_price",
+            "stale_settle",
+            "no_size",
+            "density_gate_red",
+            "thesis_gate_red",
+        ),
     ),
     "limit_reference": Column(F64, "price unit", "Settle that the order's limit is set from."),
     "order_ref": Column(STR, "name", "The order's own name: the same decision has the same name."),

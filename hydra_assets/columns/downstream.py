@@ -160,28 +160,81 @@ REGIMES = derived(
     ("regime_reason",),
 )
 
+_ESTIMATES = ("probability_raw", "probability_up", "probability_lower", "probability_upper", "base_rate")
+
 WALK_FORWARD = derived(
     "walk_forward",
-    "Out-of-fold probability of a rise by boosted trees, a logistic and the base rate that knew only the past.",
-    (
-        "fold",
-        "trained_until",
-        "training_rows",
-        "probability_boosted",
-        "probability_logistic",
-        "probability_base_rate",
-        "fold_reason",
-    ),
-    (),
+    "Out-of-fold probability of a rise by each recipe and by no signal, calibrated by what earlier folds were worth.",
+    ("strategy", "fold", "trained_until", "training_rows", *_ESTIMATES, "calibration", "fold_reason"),
+    ("strategy",),
     ("fold_reason",),
+)
+
+FEATURE_CONTRIBUTIONS = derived(
+    "feature_contributions",
+    "What each feature added to the log-odds of an out-of-fold probability (Shapley values).",
+    ("strategy", "fold", "feature", "contribution"),
+    ("strategy", "feature"),
+    ("contribution",),
+)
+
+REPLAY_REPORT = derived(
+    "replay_report",
+    "What each recipe's out-of-fold probabilities would have traded and earned, by market, after all costs.",
+    (
+        "strategy",
+        "position_lots",
+        "fill_lots",
+        "gross_money",
+        "spread_money",
+        "fee_money",
+        "impact_money",
+        "roll_money",
+        "net_money",
+        "account_equity",
+        "breaker_state",
+        "market_fault",
+    ),
+    ("strategy",),
+    ("position_lots", "net_money", "account_equity", "breaker_state", "market_fault"),
 )
 
 PREDICTIONS = derived(
     "predictions",
     "Probability of a positive held return by the champion as of the session; no champion is a legal answer.",
-    ("model_group", "model_version", "model_sha256", "probability_up", "prediction_reason"),
+    (
+        "model_group",
+        "model_version",
+        "model_sha256",
+        *_ESTIMATES,
+        "horizon_sessions",
+        "thesis_gate",
+        "prediction_reason",
+    ),
     (),
     ("model_group", "prediction_reason"),
+)
+
+PREDICTION_OUTCOMES = derived(
+    "prediction_outcomes",
+    "Predictions with what became of them, under the session that made it known; written once, never changed.",
+    (
+        "decision_session",
+        "model_group",
+        "model_version",
+        "model_sha256",
+        "feature_sha256",
+        "probability_raw",
+        "probability_up",
+        "base_rate",
+        "label_kind",
+        "label_return",
+        "label_cost",
+        "label_class",
+        "squared_error",
+    ),
+    ("decision_session", "model_version"),
+    ("model_sha256", "feature_sha256", "probability_up", "label_class", "squared_error"),
 )
 
 TARGET_POSITIONS = derived(

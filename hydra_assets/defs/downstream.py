@@ -10,23 +10,34 @@ from datetime import date, timedelta
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from hydra_assets.columns import PREDICTIONS
+from hydra_assets.columns import PREDICTION_OUTCOMES, PREDICTIONS
+from hydra_assets.defs.group import groups_of
 from hydra_assets.defs.jobs import RANGE_END, RANGE_START, range_tags
 from hydra_assets.defs.labels import label_assets
-from hydra_assets.defs.models import MODEL, MODEL_JOB, PREDICTIONS_JOB, groups_of, model_assets, training_partitions
+from hydra_assets.defs.models import MODEL, MODEL_JOB, model_assets
 from hydra_assets.defs.options import options_assets
+from hydra_assets.defs.predictions import PREDICTIONS_JOB, prediction_assets
 from hydra_assets.defs.signals import signal_assets
+from hydra_assets.defs.training import SNAPSHOT, snapshot_assets, training_partitions
 from hydra_assets.defs.walk_forward import walk_forward_assets
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
 
-AFTER_DATASETS = dg.AssetSelection.assets(MODEL, PREDICTIONS.name)
+AFTER_DATASETS = dg.AssetSelection.assets(SNAPSHOT, MODEL, PREDICTIONS.name, PREDICTION_OUTCOMES.name)
 """Assets that do not belong into the datasets' job."""
 
 
 def downstream_assets(home: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.AssetsDefinition]:
     """All assets after the curated ones."""
-    made = (options_assets, signal_assets, label_assets, walk_forward_assets, model_assets)
+    made = (
+        options_assets,
+        signal_assets,
+        label_assets,
+        walk_forward_assets,
+        snapshot_assets,
+        model_assets,
+        prediction_assets,
+    )
     return [asset for assets in made for asset in assets(home, markets)]
 
 
@@ -35,14 +46,14 @@ def downstream_jobs() -> list[UnresolvedAssetJobDefinition]:
     return [
         dg.define_asset_job(
             MODEL_JOB,
-            selection=dg.AssetSelection.assets(MODEL),
-            description="Fit and register models for the training dates of the run's tags; run it after datasets_job.",
+            selection=dg.AssetSelection.assets(SNAPSHOT, MODEL),
+            description="Snapshots and models of the run's training dates; run it after datasets_job.",
             executor_def=dg.in_process_executor,
         ),
         dg.define_asset_job(
             PREDICTIONS_JOB,
-            selection=dg.AssetSelection.assets(PREDICTIONS.name),
-            description="Predictions by the champion of each session; run it after model_job.",
+            selection=dg.AssetSelection.assets(PREDICTIONS.name, PREDICTION_OUTCOMES.name),
+            description="Predictions by the champion of each session, and what became of them; run it after model_job.",
             executor_def=dg.in_process_executor,
         ),
     ]

@@ -1,117 +1,116 @@
-"""``walk_forward``: out-of-fold probabilities of the model and its baselines, each session by the fold it stands in."""
+"""Walk-forward assets: out-of-fold probabilities of the standing recipes, why they are so, and what they would earn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
 import numpy as np
 import polars as pl
 
-from hydra_assets.columns import FEATURE_VECTOR, LABELS, WALK_FORWARD
+from hydra_assets.columns import (
+    DIVERGENCE,
+    FEATURE_CONTRIBUTIONS,
+    FEATURE_VECTOR,
+    FUTURES_CURVE,
+    LABELS,
+    REPLAY_REPORT,
+    WALK_FORWARD,
+)
 from hydra_assets.defs.derived import DerivedAsset, Inputs, Reader, build
-from hydra_assets.features.dictionary import FEATURE_NAMES
+from hydra_assets.defs.group import GroupHistory, by_strategy, group_history
+from hydra_assets.evaluation.report import replay_rows
 from hydra_assets.home import HomeConfig
-from hydra_assets.labels.known import SPECS, LabelKind
-from hydra_assets.lake import Lake
 from hydra_assets.markets.model import MarketSpec
-from hydra_assets.models.baseline import BaseRate
-from hydra_assets.models.factory import ModelSpec
-from hydra_assets.models.lightgbm_model import LightGbm
-from hydra_assets.models.linear import Logistic
-from hydra_assets.models.out_of_fold import KEY, out_of_fold
-from hydra_assets.models.splits import WalkForwardPlan, open_folds
+from hydra_assets.models.labelled import KEY, outcomes, target
+from hydra_assets.models.out_of_fold import BEFORE_FIRST_FOLD
+from hydra_assets.models.recipe import BOOSTED, STRATEGIES
 
-KIND = LabelKind.FIXED_HORIZON
-REACH = SPECS[KIND].reach_sessions
-PLAN = WalkForwardPlan(label_reach_sessions=REACH, embargo_sessions=REACH, first_train_sessions=252)
-MODELS: Mapping[str, ModelSpec] = {
-    "probability_boosted": LightGbm(),
-    "probability_logistic": Logistic(),
-    "probability_base_rate": BaseRate(),
-}
-BEFORE_FIRST_FOLD = "before_first_fold"
+GROUP = "models"
+
+
+def _history(inputs: Inputs) -> GroupHistory:
+    specs = [spec for spec in inputs.home.markets.values() if spec.group == inputs.market.group]
+    return group_history(inputs.lake.lake, specs, inputs.part.last)
+
+
+def _asked(rows: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+    return rows.filter((pl.col("market") == inputs.part.market) & pl.col("session").is_in(inputs.part.sessions))
 
 
 def _walk(inputs: Inputs) -> pl.DataFrame:
-    group = tuple(m.symbol for m in inputs.home.markets.values() if m.group == inputs.market.group)
-    found = _of_group(inputs.lake.lake, group, inputs.part.first, inputs.part.last)
-    return inputs.sessions.join(found, on=KEY, how="left", maintain_order="left").with_columns(
-        pl.col("fold_reason").fill_null(BEFORE_FIRST_FOLD)
-    )
+    found = by_strategy(_history(inputs).predictions, lambda rows: inputs.sessions.join(rows, on=KEY, how="left"))
+    return found.with_columns(pl.col("fold_reason").fill_null(BEFORE_FIRST_FOLD))
 
 
-def _of_group(lake: Lake, group: tuple[str, ...], first: date, last: date) -> pl.DataFrame:
-    """All markets of a group over a range: folds are pooled, so a run's markets share what the first one computed."""
-    key = (*(_state(lake, spec.name) for spec in (FEATURE_VECTOR, LABELS)), group, first, last)
-    if key not in _NEWEST:
-        _NEWEST.clear()
-        _NEWEST[key] = _computed(lake, group, first, last)
-    return _NEWEST[key]
+def _contributions(inputs: Inputs) -> pl.DataFrame:
+    frames = {name: run.contributions for name, run in _history(inputs).runs.items()}
+    return by_strategy(frames, lambda rows: _asked(rows, inputs))
 
 
-def _state(lake: Lake, dataset: str) -> tuple[str, int] | None:
-    """A table's own identity and version: what it holds never changes under them."""
-    if not lake.exists(dataset):
-        return None
-    table = lake.table(dataset)
-    return str(table.metadata().id), table.version()
+def _replay(inputs: Inputs) -> pl.DataFrame:
+    return _asked(replay_rows(_history(inputs).played, inputs.part.market), inputs)
 
 
-_NEWEST: dict[tuple[object, ...], pl.DataFrame] = {}
-
-
-def _computed(lake: Lake, group: Sequence[str], first: date, last: date) -> pl.DataFrame:
-    features = lake.read(FEATURE_VECTOR.name, markets=group, last=last)
-    known = lake.read(LABELS.name, markets=group, last=last).filter(
-        (pl.col("label_kind") == KIND) & (pl.col("label_reason") == "ok")
-    )
-    labels = known.select(
-        "market",
-        pl.col("decision_session").alias("session"),
-        "entry_session",
-        pl.col("session").alias("exit_session"),
-        "label_class",
-    )
-    rows = features.select(*KEY, *FEATURE_NAMES).join(labels, on=KEY, how="left")
-    folds = open_folds(rows["session"].to_list(), PLAN)
-    wanted = [fold for fold in folds if fold.test_first <= last and fold.test_last >= first]
-    return out_of_fold(rows, FEATURE_NAMES, MODELS, wanted)
+def _before_first_fold(inputs: Inputs) -> dict[date, str]:
+    return dict.fromkeys(inputs.part.days, BEFORE_FIRST_FOLD)
 
 
 def judged(rows: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     """Rows of ``walk_forward`` with what became of them: ``up`` is 1.0 or 0.0."""
-    outcome = labels.filter((pl.col("label_kind") == KIND) & (pl.col("label_reason") == "ok")).select(
-        "market",
-        pl.col("decision_session").alias("session"),
-        (pl.col("label_class") == "up").cast(pl.Float64).alias("up"),
-    )
-    return rows.drop_nulls("probability_boosted").join(outcome, on=KEY, how="inner", maintain_order="left")
+    parts = []
+    for name, recipe in STRATEGIES.items():
+        own = rows.filter(pl.col("strategy") == name).drop_nulls("probability_up")
+        known = own.join(outcomes(labels, recipe.label), on=KEY, how="inner", maintain_order="left")
+        parts.append(known.with_columns(pl.Series("up", target(known))))
+    return pl.concat(parts)
 
 
 def _notes(rows: pl.DataFrame, read: Reader) -> dict[str, object]:
-    """Brier score of each model over the run's decisions whose outcome is known."""
+    """Brier score of each strategy over the run's decisions whose outcome is known."""
     parts = [read(LABELS, market, None) for market in rows["market"].unique().sort().to_list()]
     done = judged(rows, pl.concat(parts)) if parts else rows.head(0)
     if done.is_empty():
         return {}
-    up = done["up"].to_numpy()
+    error = (done["probability_up"].to_numpy() - done["up"].to_numpy()) ** 2
+    by_name = {name: error[(done["strategy"] == name).to_numpy()] for name in STRATEGIES}
     return {
-        "decisions_judged": done.height,
-        "brier": {name: round(float(np.mean((done[name].to_numpy() - up) ** 2)), 5) for name in MODELS},
+        "decisions_judged": len(by_name[BOOSTED]),
+        "brier": {name: round(float(np.mean(found)), 5) for name, found in by_name.items() if len(found)},
     }
 
 
-def _picture(rows: pl.DataFrame, _: Reader) -> bytes | None:
+def _walk_picture(rows: pl.DataFrame, _: Reader) -> bytes | None:
     from hydra_assets.defs.pictures import lines  # noqa: PLC0415  matplotlib is slow to import
 
-    there = rows.drop_nulls("probability_boosted")
-    title = "Out-of-fold probability of a rise, boosted trees"
-    return lines(there, x="session", y="probability_boosted", title=title, unit="fraction") if there.height else None
+    there = rows.filter(pl.col("strategy") == BOOSTED).drop_nulls("probability_up")
+    title = "Out-of-fold probability of a rise, boosted trees, calibrated"
+    return lines(there, x="session", y="probability_up", title=title, unit="fraction") if there.height else None
 
 
-ASSET = DerivedAsset(WALK_FORWARD, "models", (), _walk, _picture, _notes, pool_deps=(FEATURE_VECTOR, LABELS))
+def _replay_picture(rows: pl.DataFrame, _: Reader) -> bytes | None:
+    from hydra_assets.defs.pictures import lines  # noqa: PLC0415  matplotlib is slow to import
+
+    account = rows.unique(["session", "strategy"], keep="first", maintain_order=True)
+    title = "Equity of the account by strategy, out of sample, after costs"
+    return lines(account, x="session", y="account_equity", title=title, unit="currency", per="strategy")
+
+
+POOLED = (FEATURE_VECTOR, LABELS)
+ASSETS = (
+    DerivedAsset(WALK_FORWARD, GROUP, (), _walk, _walk_picture, _notes, pool_deps=POOLED),
+    DerivedAsset(FEATURE_CONTRIBUTIONS, GROUP, (), _contributions, why_empty=_before_first_fold, pool_deps=POOLED),
+    DerivedAsset(
+        REPLAY_REPORT,
+        GROUP,
+        (),
+        _replay,
+        _replay_picture,
+        why_empty=_before_first_fold,
+        pool_deps=(WALK_FORWARD, FUTURES_CURVE, DIVERGENCE),
+    ),
+)
 
 
 def walk_forward_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.AssetsDefinition]:
-    """The walk-forward of a home."""
-    return [build(ASSET, home_config, markets)]
+    """The walk-forward assets of a home."""
+    return [build(asset, home_config, markets) for asset in ASSETS]

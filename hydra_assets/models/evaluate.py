@@ -6,6 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hydra_assets.models.labelled import target
+
 PROBABILITY_FLOOR = 1e-6
 
 
@@ -29,7 +31,7 @@ class Score:
 
 
 def score(labelled: pl.DataFrame, probability: NDArray[np.float64], cost_fraction: NDArray[np.float64]) -> Score:
-    """Score ``[n]`` probabilities against rows with label_up and label_return; ValueError on none or on a NaN.
+    """Score ``[n]`` probabilities against rows with label_class and label_return; ValueError on none or on a NaN.
 
     Each decision is one position of sign(p - 1/2), held over the label's own window and charged ``cost_fraction`` (of
     the price, entry and exit together), so label and profit are about the same sessions.
@@ -37,7 +39,7 @@ def score(labelled: pl.DataFrame, probability: NDArray[np.float64], cost_fractio
     if not len(labelled) or not np.isfinite(probability).all():
         msg = f"cannot score {len(labelled)} rows with {int((~np.isfinite(probability)).sum())} missing probabilities"
         raise ValueError(msg)
-    up = labelled["label_up"].to_numpy()
+    up = target(labelled)
     p = np.clip(probability, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
     side = np.sign(probability - 0.5)
     net = side * labelled["label_return"].to_numpy() - np.abs(side) * cost_fraction

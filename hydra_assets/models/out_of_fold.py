@@ -1,84 +1,159 @@
-"""Walk-forward predictions: each session by models that were trained on what was known before its fold began.
+"""Walk-forward of a recipe: each session's probability by a model that knew only what was known before its fold.
 
-The baselines run through the same folds, rows and weights. A fold's models depend on its own rows alone, so a
-prediction is the same whichever folds are asked for beside its own, and whatever comes later.
+A fold's model depends on the rows of its own past alone, so a probability is the same whichever folds are asked for
+beside its own, and whatever comes later. Folds of boosted trees share bin edges in blocks that are counted from the
+first fold, for the same reason.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from hydra_assets.models.factory import ModelSpec
-from hydra_assets.models.protocol import ModelError
-from hydra_assets.models.splits import Fold, fold_masks
+from hydra_assets.models.factory import FOLDS_PER_EDGES
+from hydra_assets.models.labelled import KEY, calendar_of, feature_matrix, labelled_rows, target
+from hydra_assets.models.lightgbm_model import LightGbm, SharedBins
+from hydra_assets.models.protocol import Explained, Fitted, Floats, Ints, ModelError
+from hydra_assets.models.recipe import Recipe
+from hydra_assets.models.shap_values import FoldShap, fold_shap
+from hydra_assets.models.splits import Fold, fold_masks, open_folds
 from hydra_assets.models.weights import sample_weights
 
-KEY = ("market", "session")
-SEED = 7
 OK = "ok"
+BEFORE_FIRST_FOLD = "before_first_fold"
+SCHEMA: dict[str, pl.DataType] = {
+    "market": pl.String(),
+    "session": pl.Date(),
+    "fold": pl.Int64(),
+    "trained_until": pl.Date(),
+    "training_rows": pl.Int64(),
+    "probability_raw": pl.Float64(),
+    "fold_reason": pl.String(),
+}
+CONTRIBUTION_SCHEMA: dict[str, pl.DataType] = {
+    "market": pl.String(),
+    "session": pl.Date(),
+    "fold": pl.Int64(),
+    "feature": pl.String(),
+    "contribution": pl.Float64(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFoldRun:
+    """``predictions`` (SCHEMA, one row per tested decision) and, where asked for, ``contributions`` of features.
+
+    Contributions are Shapley values in log-odds, one row per decision and feature; none where the architecture has no
+    exact ones.
+    """
+
+    predictions: pl.DataFrame
+    contributions: pl.DataFrame
+    shap: Mapping[int, FoldShap]
+    """By fold, over its test rows."""
 
 
 def out_of_fold(
-    rows: pl.DataFrame, features: Sequence[str], models: Mapping[str, ModelSpec], folds: Sequence[Fold]
-) -> pl.DataFrame:
-    """Train every model on every fold and predict the fold's test sessions.
+    features: pl.DataFrame, labels: pl.DataFrame, recipe: Recipe, explain_from: int | None = None
+) -> OutOfFoldRun:
+    """Walk a recipe forward over all sessions of pooled markets.
 
     Parameters
     ----------
-    rows
-        One row per (market, session), pooled markets: the features, and of the labels ``entry_session``,
-        ``exit_session`` and ``label_class`` (null where there is none). A session without a label is predicted too.
-    features
-        Columns that the models see.
-    models
-        Specifications by name; each name becomes a column, its probability of ``up``.
-    folds
-        Which sessions are predicted, and what may be trained on.
+    features, labels
+        Rows of ``feature_vector`` and ``labels`` from the first session on, up to the same last one.
+    recipe
+        What is walked.
+    explain_from
+        First fold whose decisions are explained; None for none.
 
     Returns
     -------
-    One row per tested (market, session): ``fold``, ``trained_until``, ``training_rows``, a column per model (null where
-    it could not be trained) and ``fold_reason``: ``ok``, or the models that could not be trained and why.
+    Predictions of every session from the first fold on, labelled or not, by session and market. ``probability_raw`` is
+    null where the fold could not be trained; ``fold_reason`` says why.
     """
-    ordered = rows.sort("session", "market", maintain_order=True)
-    matrix = ordered.select(pl.col(f).cast(pl.Float64).fill_null(np.nan) for f in features).to_numpy()
-    labelled = ordered["label_class"].is_not_null().to_numpy()
-    # A label may end on a session whose features were not asked for.
-    ends = [ordered.select("market", pl.col(c).alias("session")) for c in ("entry_session", "exit_session")]
-    calendar = pl.concat([ordered.select(KEY), *ends]).drop_nulls().unique()
-    up = (ordered["label_class"] == "up").fill_null(value=False).to_numpy().astype(np.float64)
-    parts = []
+    rows = labelled_rows(features, labels, recipe.features, recipe.label)
+    folds = open_folds(rows["session"].to_list(), recipe.plan)
+    run = _Walk(rows, recipe, folds)
+    parts: list[pl.DataFrame] = []
+    explained: list[pl.DataFrame] = []
+    shap: dict[int, FoldShap] = {}
     for fold in folds:
-        trained = np.flatnonzero(fold_masks(fold, ordered).train & labelled)
-        tested = np.flatnonzero(ordered["session"].is_between(fold.test_first, fold.test_last).to_numpy())
-        weights = sample_weights(ordered[trained], calendar)
-        columns: list[pl.Expr | pl.Series] = []
-        reasons = []
-        for name, spec in models.items():
-            try:
-                fitted = spec.fit(matrix[trained], up[trained], weights, features, SEED)
-            except ModelError as error:
-                reasons.append(f"{name}:{error.reason}")
-                columns.append(pl.lit(None, pl.Float64).alias(name))
-            else:
-                columns.append(pl.Series(name, fitted.probability(matrix[tested])))
-        parts.append(
-            ordered[tested].select(
-                *KEY,
-                pl.lit(fold.index, pl.Int64).alias("fold"),
-                pl.lit(fold.train_until).alias("trained_until"),
-                pl.lit(len(trained), pl.Int64).alias("training_rows"),
-                *columns,
-                pl.lit(",".join(reasons) or OK).alias("fold_reason"),
-            )
+        tested = rows["session"].is_between(fold.test_first, fold.test_last).arg_true().to_numpy().astype(np.int64)
+        fitted, reason = run.fit(fold)
+        parts.append(run.predicted(fold, fitted, reason, tested))
+        if explain_from is not None and fold.index >= explain_from and isinstance(fitted, Explained):
+            values = fitted.contributions(run.matrix[tested])[:, :-1]
+            explained.append(run.explained(fold, fitted.feature_names, tested, values))
+            shap[fold.index] = fold_shap(fitted.feature_names, run.matrix[tested], values)
+    return OutOfFoldRun(
+        pl.concat(parts) if parts else pl.DataFrame(schema=SCHEMA),
+        pl.concat(explained) if explained else pl.DataFrame(schema=CONTRIBUTION_SCHEMA),
+        shap,
+    )
+
+
+class _Walk:
+    """The arrays that all folds share."""
+
+    def __init__(self, rows: pl.DataFrame, recipe: Recipe, folds: Sequence[Fold]) -> None:
+        self.rows, self.recipe, self.folds = rows, recipe, folds
+        self.matrix = feature_matrix(rows, recipe.features)
+        self.up = target(rows)
+        # A label may end on a session whose features were not asked for.
+        self.calendar = calendar_of(rows)
+        self.bins: tuple[int, SharedBins | None] = (-1, None)
+
+    def trained_rows(self, fold: Fold) -> Ints:
+        """Rows whose label was known at the fold's cutoff."""
+        return np.flatnonzero(fold_masks(fold, self.rows).train & np.isfinite(self.up)).astype(np.int64)
+
+    def fit(self, fold: Fold) -> tuple[Fitted | None, str]:
+        """The fold's model, or why there is none."""
+        recipe, rows = self.recipe, self.trained_rows(fold)
+        try:
+            weights = sample_weights(self.rows[rows], self.calendar)
+            bins = self._bins(fold)
+            if isinstance(recipe.model, LightGbm) and bins is not None:
+                return recipe.model.fit_on_bins(bins, rows, self.up[rows], weights, recipe.seed), OK
+            return recipe.model.fit(self.matrix[rows], self.up[rows], weights, recipe.features, recipe.seed), OK
+        except ModelError as error:
+            return None, str(error.reason)
+
+    def _bins(self, fold: Fold) -> SharedBins | None:
+        """Bins by the edges of the first fold of the block, which is not after this one."""
+        if not isinstance(self.recipe.model, LightGbm):
+            return None
+        block = fold.index // FOLDS_PER_EDGES
+        if self.bins[0] != block:
+            edges = self.trained_rows(self.folds[block * FOLDS_PER_EDGES])
+            last = min((block + 1) * FOLDS_PER_EDGES, len(self.folds)) - 1
+            reach = int(self.trained_rows(self.folds[last]).max(initial=-1)) + 1
+            made = None
+            if len(edges):
+                made = SharedBins.of(self.recipe.model, self.matrix[:reach], edges, self.recipe.features)
+            self.bins = (block, made)
+        return self.bins[1]
+
+    def predicted(self, fold: Fold, fitted: Fitted | None, reason: str, tested: Ints) -> pl.DataFrame:
+        """Rows of SCHEMA."""
+        raw = np.full(len(tested), np.nan) if fitted is None else fitted.probability(self.matrix[tested])
+        return self._of(fold, tested).select(
+            *KEY,
+            "fold",
+            pl.lit(fold.train_until).alias("trained_until"),
+            pl.lit(len(self.trained_rows(fold)), pl.Int64).alias("training_rows"),
+            pl.Series("probability_raw", raw, nan_to_null=True),
+            pl.lit(reason).alias("fold_reason"),
         )
-    return pl.concat(parts) if parts else _nothing(models)
 
+    def explained(self, fold: Fold, names: Sequence[str], tested: Ints, values: Floats) -> pl.DataFrame:
+        """Rows of CONTRIBUTION_SCHEMA from contributions ``[n, f]``."""
+        wide = self._of(fold, tested).with_columns(pl.Series(name, values[:, j]) for j, name in enumerate(names))
+        return wide.unpivot(names, index=[*KEY, "fold"], variable_name="feature", value_name="contribution").sort(
+            "session", "market", "feature", maintain_order=True
+        )
 
-def _nothing(models: Mapping[str, ModelSpec]) -> pl.DataFrame:
-    dates, numbers = dict.fromkeys(("session", "trained_until"), pl.Date()), dict.fromkeys(models, pl.Float64())
-    counts = dict.fromkeys(("fold", "training_rows"), pl.Int64())
-    order = (*KEY, "fold", "trained_until", "training_rows", *models, "fold_reason")
-    kinds: dict[str, pl.DataType] = {"market": pl.String(), "fold_reason": pl.String(), **dates, **counts, **numbers}
-    return pl.DataFrame(schema={name: kinds[name] for name in order})
+    def _of(self, fold: Fold, tested: Ints) -> pl.DataFrame:
+        return self.rows[tested].select(*KEY, pl.lit(fold.index, pl.Int64).alias("fold"))

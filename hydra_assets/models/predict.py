@@ -5,9 +5,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Protocol
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+
+from hydra_assets.models.recipe import Recipe
 
 
 class PredictionReason(StrEnum):
@@ -21,20 +21,31 @@ class PredictionReason(StrEnum):
 
 
 class Predictor(Protocol):
-    """Anything that gives probabilities for rows of features."""
+    """Anything that gives calibrated probabilities for rows of features, and says by which recipe."""
 
-    def probability_up(self, rows: pl.DataFrame) -> NDArray[np.float64]:
-        """Probability of a positive label, ``[n]``."""
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that was fitted."""
+        ...
+
+    @property
+    def thesis_green(self) -> bool:
+        """Whether the recipe's out-of-sample net Sharpe ratio was above zero with its band."""
+        ...
+
+    def predicted(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Columns ``ESTIMATES``, ``[n]`` rows."""
         ...
 
 
+ESTIMATES = ("probability_raw", "probability_up", "probability_lower", "probability_upper", "base_rate")
+Champion = tuple[int, str, Predictor]
+"""Version, digest and model."""
 NEEDED = ("tilt", "crowd_score", "divergence_z", "carry", "momentum_20")
 """A row without any of these is no view of a market, only of a calendar."""
 
 
-def predict(
-    features: pl.DataFrame, group: str, champion: Callable[[date], tuple[int, str, Predictor] | None]
-) -> pl.DataFrame:
+def predict(features: pl.DataFrame, group: str, champion: Callable[[date], Champion | None]) -> pl.DataFrame:
     """Predict rows of ``feature_vector``: rows of ``predictions``, one each.
 
     ``champion`` gives version, digest and model as of a session, or None.
@@ -43,7 +54,6 @@ def predict(
     for session, rows in _runs_of_one_champion(features, champion):
         found = champion(session)
         empty = rows.select(pl.all_horizontal(pl.col(name).is_null() for name in NEEDED)).to_series()
-        probability = np.full(len(rows), np.nan) if found is None else found[2].probability_up(rows)
         reason = (
             pl.when(pl.lit(value=found is None))
             .then(pl.lit(str(PredictionReason.NO_CHAMPION)))
@@ -51,26 +61,36 @@ def predict(
             .then(pl.lit(str(PredictionReason.NO_FEATURES)))
             .otherwise(pl.lit(str(PredictionReason.OK)))
         )
+        estimates = (
+            pl.DataFrame({name: pl.Series([None] * len(rows), dtype=pl.Float64) for name in ESTIMATES})
+            if found is None
+            else found[2].predicted(rows)
+        )
+        ok = pl.col("prediction_reason") == PredictionReason.OK
         parts.append(
             rows.select("market", "session")
             .with_columns(
                 pl.lit(group).alias("model_group"),
                 pl.lit(found[0] if found else None, pl.Int64).alias("model_version"),
                 pl.lit(found[1] if found else None, pl.String).alias("model_sha256"),
+                pl.lit(found[2].recipe.horizon_sessions if found else None, pl.Int64).alias("horizon_sessions"),
+                pl.lit(_state(found), pl.String).alias("thesis_gate"),
                 reason.alias("prediction_reason"),
-                pl.Series("probability_up", probability, nan_to_null=True),
             )
-            .with_columns(
-                pl.when(pl.col("prediction_reason") == PredictionReason.OK)
-                .then("probability_up")
-                .alias("probability_up")
-            )
+            .hstack(estimates)
+            .with_columns(pl.when(ok).then(name).alias(name) for name in ESTIMATES)
         )
     return pl.concat(parts)
 
 
+def _state(found: Champion | None) -> str | None:
+    if found is None:
+        return None
+    return "green" if found[2].thesis_green else "red"
+
+
 def _runs_of_one_champion(
-    features: pl.DataFrame, champion: Callable[[date], tuple[int, str, Predictor] | None]
+    features: pl.DataFrame, champion: Callable[[date], Champion | None]
 ) -> list[tuple[date, pl.DataFrame]]:
     """Rows split by the champion of their session, so that each model predicts once; each with one of its sessions."""
     sessions = features["session"].unique().sort().to_list()

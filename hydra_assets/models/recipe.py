@@ -1,33 +1,37 @@
 """A recipe: everything that makes a model but the data. A champion is a recipe; its refits follow the same one."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hydra_assets.features.dictionary import FEATURE_NAMES, FEATURES
-from hydra_assets.features.labels import HORIZON_SESSIONS
+from hydra_assets.labels.known import SPECS, LabelKind
+from hydra_assets.models.baseline import BaseRate
+from hydra_assets.models.factory import ModelSpec
+from hydra_assets.models.lightgbm_model import LightGbm
+from hydra_assets.models.linear import Logistic
+from hydra_assets.models.splits import MIN_TEST_SESSIONS, WalkForwardPlan
 from hydra_assets.sentiment.composite import enforce_sentiment_cap
 
 _GROUPS = {feature.name: str(feature.group) for feature in FEATURES}
 
 
 class Recipe(BaseModel):
-    """Features, labels, window and hyperparameters of a gradient-boosted classifier."""
+    """Features, labels, architecture with its hyperparameters, windows and refit schedule."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    features: tuple[str, ...] = FEATURE_NAMES
-    horizon_sessions: Annotated[int, Field(ge=1, le=60)] = HORIZON_SESSIONS
+    features: Annotated[tuple[str, ...], Field(min_length=1)] = FEATURE_NAMES
+    label: LabelKind = LabelKind.FIXED_HORIZON
+    model: ModelSpec = LightGbm()
     window_sessions: Annotated[int, Field(ge=60)] | None = None
-    """Newest labelled sessions of each market that are trained on; None for all of them."""
-    trees: Annotated[int, Field(ge=1, le=2000)] = 60
-    leaves: Annotated[int, Field(ge=2, le=255)] = 7
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
-    min_rows_per_leaf: Annotated[int, Field(ge=1)] = 40
-    l2: Annotated[float, Field(ge=0)] = 5.0
-    feature_share: Annotated[float, Field(gt=0, le=1)] = 0.7
-    row_share: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Newest sessions that are trained on; None for all of them."""
+    first_train_sessions: Annotated[int, Field(ge=60)] = 252
+    """Sessions before the first walk-forward test."""
+    refit_sessions: Annotated[int, Field(ge=MIN_TEST_SESSIONS)] = 63
+    """Sessions between two fits of the walk-forward; about the quarter between two scheduled refits."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
 
     @model_validator(mode="after")
@@ -38,10 +42,34 @@ class Recipe(BaseModel):
         return self
 
     @property
+    def reach_sessions(self) -> int:
+        """Sessions from a decision to its latest exit."""
+        return SPECS[self.label].reach_sessions
+
+    @property
+    def horizon_sessions(self) -> int:
+        """Sessions that a label earns at most."""
+        return SPECS[self.label].horizon_sessions
+
+    @property
+    def plan(self) -> WalkForwardPlan:
+        """How the recipe's walk-forward is laid; the embargo is the label's reach."""
+        return WalkForwardPlan(
+            label_reach_sessions=self.reach_sessions,
+            embargo_sessions=self.reach_sessions,
+            first_train_sessions=self.first_train_sessions,
+            test_sessions=self.refit_sessions,
+            train_sessions=self.window_sessions,
+        )
+
+    @property
     def sha256(self) -> str:
         """Digest of the recipe's own content."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-FIRST_RECIPE = Recipe()
-"""The recipe that a group starts with."""
+BOOSTED, LOGISTIC, NO_SIGNAL = "boosted", "logistic", "no_signal"
+FIRST_RECIPES: Mapping[str, Recipe] = {BOOSTED: Recipe(), LOGISTIC: Recipe(model=Logistic())}
+"""The recipes that a group without a champion is tried with: few, since every trial raises the bar for all."""
+STRATEGIES: Mapping[str, Recipe] = {**FIRST_RECIPES, NO_SIGNAL: Recipe(model=BaseRate())}
+"""What every walk-forward holds: the recipes, and beside them the baseline that knows no feature."""

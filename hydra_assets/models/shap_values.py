@@ -47,9 +47,13 @@ def explain_fold(fitted: Fitted, matrix: Floats) -> FoldShap:
         raise ModelError(ModelReason.NO_EXPLANATION, fitted.kind, "no exact contributions of features")
     if not len(matrix):
         raise ModelError(ModelReason.TOO_FEW_ROWS, "matrix", "no rows to explain")
-    contributions = fitted.contributions(matrix)[:, :-1]
+    return fold_shap(fitted.feature_names, matrix, fitted.contributions(matrix)[:, :-1])
+
+
+def fold_shap(feature_names: tuple[str, ...], matrix: Floats, contributions: Floats) -> FoldShap:
+    """Sum up contributions ``[n, f]`` to rows ``[n, f]``, at least one."""
     direction = np.array([_rank_correlation(matrix[:, j], contributions[:, j]) for j in range(matrix.shape[1])])
-    return FoldShap(fitted.feature_names, np.abs(contributions).mean(axis=0), direction)
+    return FoldShap(feature_names, np.abs(contributions).mean(axis=0), direction)
 
 
 def stability(folds: Sequence[FoldShap]) -> ShapStability:

@@ -1,37 +1,37 @@
 """Champions over time: the promotion record decides, the registry's alias follows it and is repaired from it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
 import sqlalchemy as sa
 
-from hydra_assets.models.boosting import TrainedModel
-from hydra_assets.registry.port import Registry
+from hydra_assets.models.trained import TrainedModel
+from hydra_assets.registry.port import Entry, RegisteredVersion, Registry, VersionState
 from hydra_assets.state.promotions import current_champion, promote
 from hydra_assets.state.records import Promotion
 from hydra_assets.state.tables import promotions
 
 
 class PromotionReason(StrEnum):
-    """Why a fitted model became its group's champion, or did not."""
+    """Why a fitted model became its group's champion."""
 
-    FIRST_MODEL = "first_model"
-    """The group had none. It is not judged against cash yet: the gates are not built."""
+    FIRST_CHAMPION = "first_champion"
+    """The group had none, and the recipe passed gates 1 to 7 against cash."""
     SCHEDULED_REFIT = "scheduled_refit"
     """The champion's own recipe on newer data."""
-    ALREADY_CHAMPION = "already_champion"
-    """This very artefact was promoted before."""
+
+
+class Standing(StrEnum):
+    """How a training date stands to the group's champions."""
+
+    NO_CHAMPION = "no_champion"
+    REFIT_DUE = "refit_due"
+    ALREADY_FITTED = "already_fitted"
+    """A champion was fitted at this very cutoff."""
     OLDER_THAN_CHAMPION = "older_than_champion"
     """The champion was trained on later data; the past keeps the champion that it had."""
-    OTHER_RECIPE = "other_recipe"
-    """A change of recipe is judged by experiment, never by a refit."""
-
-    @property
-    def promotes(self) -> bool:
-        """Whether a promotion row is written."""
-        return self in {PromotionReason.FIRST_MODEL, PromotionReason.SCHEDULED_REFIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,24 @@ class Champion:
     model: TrainedModel
 
 
-def decide(model: TrainedModel, champions: Sequence[Champion]) -> PromotionReason:
-    """Decide whether a fitted model is promoted, given the group's promotions in order."""
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the registry keeps of a fitted model besides its artefact."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    attachments: Mapping[str, bytes] = field(default_factory=dict)
+    """Further files by name: reports, pictures."""
+
+
+def standing_of(champions: Sequence[Champion], cutoff: date) -> Standing:
+    """How a cutoff stands to a group's promotions in order."""
     if not champions:
-        return PromotionReason.FIRST_MODEL
-    if any(champion.sha256 == model.sha256 for champion in champions):
-        return PromotionReason.ALREADY_CHAMPION
-    newest = champions[-1].model
-    if newest.recipe != model.recipe:
-        return PromotionReason.OTHER_RECIPE
-    return PromotionReason.SCHEDULED_REFIT if model.cutoff >= newest.cutoff else PromotionReason.OLDER_THAN_CHAMPION
+        return Standing.NO_CHAMPION
+    if any(champion.model.cutoff == cutoff for champion in champions):
+        return Standing.ALREADY_FITTED
+    newest = max(champion.model.cutoff for champion in champions)
+    return Standing.REFIT_DUE if cutoff > newest else Standing.OLDER_THAN_CHAMPION
 
 
 def champion_as_of(champions: Sequence[Champion], session: date) -> Champion | None:
@@ -80,28 +88,38 @@ def champions_of(engine: sa.Engine, registry: Registry, group: str) -> list[Cham
     ]
 
 
-def promote_refit(
-    engine: sa.Engine, registry: Registry, group: str, model: TrainedModel, run_id: str
-) -> PromotionReason:
-    """Register a fitted model and promote it where ``decide`` says so; the alias follows in any case.
+def register(
+    registry: Registry, group: str, model: TrainedModel, record: Record, state: VersionState
+) -> RegisteredVersion:
+    """Store a fitted model with its configuration, snapshot and record; the same one again is the same version."""
+    entry = Entry(
+        artefact=model.to_bytes(),
+        sha256=model.sha256,
+        parameters={
+            "name": model.name,
+            "recipe": model.recipe.model_dump_json(),
+            "recipe_sha256": model.recipe.sha256,
+            "cutoff": model.cutoff.isoformat(),
+            "snapshot_sha256": model.snapshot_sha256,
+            **record.parameters,
+        },
+        metrics={"training_rows": float(model.training_rows), **record.metrics},
+        attachments=record.attachments,
+    )
+    return registry.register(group, entry, state)
+
+
+def crown(
+    engine: sa.Engine, registry: Registry, group: str, model: TrainedModel, record: Record, promotion: Promotion
+) -> None:
+    """Register a fitted model and make it the champion; the alias follows in any case.
 
     Safe to repeat and to be cut off anywhere: the artefact is found by its digest, the promotion row is one
-    transaction, and the alias is set from the row at every call.
+    transaction, and the alias is set from the row at every call. ``promotion`` comes without version and address.
     """
-    reason = decide(model, champions_of(engine, registry, group))
-    if reason.promotes:
-        version = registry.register(
-            group,
-            model.to_bytes(),
-            model.sha256,
-            {
-                "recipe_sha256": model.recipe.sha256,
-                "cutoff": model.cutoff.isoformat(),
-                "snapshot_sha256": model.snapshot_sha256,
-            },
-            {"training_rows": float(model.training_rows)},
-        )
-        current = current_champion(engine, group)
+    version = register(registry, group, model, record, VersionState.CANDIDATE)
+    current = current_champion(engine, group)
+    if current is None or current.sha256 != model.sha256:
         promote(
             engine,
             Promotion(
@@ -111,12 +129,11 @@ def promote_refit(
                 sha256=model.sha256,
                 recipe_sha256=model.recipe.sha256,
                 previous_version=current.version if current else None,
-                reason=str(reason),
-                run_id=run_id,
+                reason=promotion.reason,
+                run_id=promotion.run_id,
             ),
         )
     repair_alias(engine, registry, group)
-    return reason
 
 
 def repair_alias(engine: sa.Engine, registry: Registry, group: str) -> bool:

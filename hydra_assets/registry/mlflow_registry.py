@@ -1,20 +1,18 @@
 """The registry on MLflow: tracking, versions and the alias in the one database, artefacts as text files."""
 
-import json
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from hydra_assets.registry.port import RegisteredVersion, RegistryError
+from hydra_assets.registry.port import Entry, RegisteredVersion, RegistryError, VersionState
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION = "champion"
 ARTEFACT_NAME = "model.json"
-DIGEST_TAG = "sha256"
+DIGEST_TAG, STATE_TAG = "sha256", "state"
 
 
 class MlflowRegistry:
@@ -41,32 +39,34 @@ class MlflowRegistry:
                 raise RegistryError(msg) from error
         return self._client
 
-    def register(
-        self, group: str, artefact: bytes, sha256: str, parameters: Mapping[str, str], metrics: Mapping[str, float]
-    ) -> RegisteredVersion:
-        """Log one run with its artefact and register it; an artefact that is registered already is found by digest."""
+    def register(self, group: str, entry: Entry, state: VersionState) -> RegisteredVersion:
+        """Log one run with its files and register it; an artefact that is registered already is found by digest."""
         from mlflow.entities import Metric, Param  # noqa: PLC0415
 
-        known = self.client.search_model_versions(f"name = '{group}' and tags.{DIGEST_TAG} = '{sha256}'")
+        known = self.client.search_model_versions(f"name = '{group}' and tags.{DIGEST_TAG} = '{entry.sha256}'")
         if known:
             oldest = min(known, key=lambda found: int(found.version))
             return RegisteredVersion(int(oldest.version), str(oldest.source))
         experiment = self.client.get_experiment_by_name(group)
         experiment_id = experiment.experiment_id if experiment else self.client.create_experiment(group)
-        run = self.client.create_run(experiment_id, run_name=sha256[:12], tags={DIGEST_TAG: sha256})
+        tags = {DIGEST_TAG: entry.sha256}
+        run = self.client.create_run(experiment_id, run_name=entry.sha256[:12], tags=tags)
         run_id = run.info.run_id
         self.client.log_batch(
             run_id,
-            metrics=[Metric(key, value, run.info.start_time, 0) for key, value in metrics.items()],
-            params=[Param(key, value) for key, value in parameters.items()],
+            metrics=[Metric(key, value, run.info.start_time, 0) for key, value in entry.metrics.items()],
+            params=[Param(key, value) for key, value in entry.parameters.items()],
         )
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / ARTEFACT_NAME
-            file.write_bytes(artefact)
-            self.client.log_artifact(run_id, str(file))
+            for name, content in {**entry.attachments, ARTEFACT_NAME: entry.artefact}.items():
+                (Path(folder) / name).write_bytes(content)
+            self.client.log_artifacts(run_id, folder)
         self._ensure_model(group)
         version = self.client.create_model_version(
-            group, source=f"{run.info.artifact_uri}/{ARTEFACT_NAME}", run_id=run_id, tags={DIGEST_TAG: sha256}
+            group,
+            source=f"{run.info.artifact_uri}/{ARTEFACT_NAME}",
+            run_id=run_id,
+            tags={**tags, STATE_TAG: str(state)},
         )
         # Terminated last: a run that is still "running" is one whose registration was cut off.
         self.client.set_terminated(run_id)
@@ -87,10 +87,13 @@ class MlflowRegistry:
                     raise
 
     def point_champion(self, group: str, version: int) -> bool:
-        """Move the alias where it does not name the version yet."""
-        if self.champion_alias(group) == version:
+        """Move the alias where it does not name the version yet; the version that it named is archived."""
+        before = self.champion_alias(group)
+        if before == version:
             return False
         self.client.set_registered_model_alias(group, CHAMPION, str(version))
+        if before is not None:
+            self.client.set_model_version_tag(group, str(before), STATE_TAG, str(VersionState.ARCHIVED))
         return True
 
     def champion_alias(self, group: str) -> int | None:
@@ -116,8 +119,3 @@ class MlflowRegistry:
         from mlflow.artifacts import download_artifacts  # noqa: PLC0415
 
         return Path(download_artifacts(artifact_uri=uri, tracking_uri=self._uri)).read_bytes()
-
-
-def flat_parameters(values: Mapping[str, object]) -> dict[str, str]:
-    """Parameters as MLflow keeps them: short strings."""
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}

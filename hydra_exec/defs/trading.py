@@ -1,7 +1,7 @@
 """Trading assets: what is wanted, what was ordered, what was filled; one job for the three."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 import dagster as dg
 import polars as pl
@@ -9,6 +9,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from hydra_assets.columns import (
     DENSITY_GATE,
+    DIVERGENCE,
     FILLS,
     FUTURES_CURVE,
     ORDERS,
@@ -24,16 +25,21 @@ from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import SessionCalendar
 from hydra_assets.partitions import market_session_partitions
 from hydra_assets.quality_options import GateState
+from hydra_assets.replay.inputs import CURVE_COLUMNS, market_arrays
+from hydra_assets.replay.tables import ReplayConfig
 from hydra_exec.broker import Bar, SimulatedBroker
 from hydra_exec.journal import fills_between, last_ordered, orders_between, record, standing
 from hydra_exec.risk_gate import Limits
-from hydra_exec.targets import TargetReason, target_positions
+from hydra_exec.targets import TargetReason, target_positions, wanted_lots
 from hydra_exec.trading import Target, trade
 
 TRADE_JOB = "trade_champion"
 NO_PREDICTION = "no_prediction"
 NO_ORDER = "no_order"
 NO_FILL = "no_fill"
+PREDICTED = ("market", "session", "probability_up", "base_rate", "horizon_sessions")
+WINDOW_DAYS = 120
+"""Calendar days that hold the volatility's window and any horizon before a session."""
 
 
 def limits_of(market: MarketSpec) -> Limits:
@@ -97,7 +103,7 @@ def trading_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> li
         description=TARGET_POSITIONS.description,
         partitions_def=partitions,
         backfill_policy=policy,
-        deps=[PREDICTIONS.name, FUTURES_CURVE.name, DENSITY_GATE.name],
+        deps=[PREDICTIONS.name, FUTURES_CURVE.name, DIVERGENCE.name, DENSITY_GATE.name],
         kinds={"deltalake", "polars"},
     )
     def wanted(
@@ -108,9 +114,9 @@ def trading_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> li
                 lake.lake.read(name, markets=[part.market], first=part.first, last=part.last)
                 for name in (PREDICTIONS.name, FUTURES_CURVE.name, DENSITY_GATE.name)
             )
-            limit = home.markets[part.market].risk.max_position_contracts
-            red = gate.filter((pl.col("gate_state") == GateState.RED) & (home.config.kind == "real"))
-            return target_positions(predictions, held_returns(curve), limit, red)
+            red = gate.filter(pl.col("gate_state") == GateState.RED)
+            lots = _wanted(home, lake, part)
+            return target_positions(predictions, lots, held_returns(curve), red, home.config.kind == "real")
 
         return derive(
             context,
@@ -172,6 +178,26 @@ def trading_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> li
         )
 
     return [wanted, ordered, filled]
+
+
+def _wanted(home: HomeResource, lake: LakeResource, part: MarketRange) -> pl.DataFrame:
+    """Lots that the group's predictions are worth: the volatility target is split among all its markets."""
+    specs = [spec for spec in home.markets.values() if spec.group == home.markets[part.market].group]
+    symbols = [spec.symbol for spec in specs]
+    first = part.first - timedelta(days=WINDOW_DAYS)
+
+    def read(dataset: str, columns: Sequence[str]) -> pl.DataFrame:
+        return lake.lake.read(dataset, markets=symbols, first=first, last=part.last, columns=list(columns))
+
+    curve = read(FUTURES_CURVE.name, CURVE_COLUMNS)
+    if curve.is_empty():
+        return pl.DataFrame(schema={"market": pl.String, "session": pl.Date, "lots": pl.Float64})
+    return wanted_lots(
+        read(PREDICTIONS.name, PREDICTED),
+        read(DIVERGENCE.name, ("market", "session", "size_factor")),
+        market_arrays(curve, specs),
+        ReplayConfig(),
+    )
 
 
 def _trade_range(

@@ -1,0 +1,51 @@
+"""Predictions with what became of them: a record that is written once and only grows."""
+
+import polars as pl
+
+from hydra_assets.columns import PREDICTION_OUTCOMES
+from hydra_assets.labels.known import LabelKind
+from hydra_assets.labels.spec import LabelClass, LabelReason
+from hydra_assets.models.predict import PredictionReason
+
+KEY = ("market", "decision_session")
+
+
+def prediction_outcomes(
+    predictions: pl.DataFrame, labels: pl.DataFrame, feature_hashes: pl.DataFrame, recorded: pl.DataFrame
+) -> pl.DataFrame:
+    """Outcomes of one market under the sessions that made them known.
+
+    Parameters
+    ----------
+    predictions
+        Rows of ``predictions``, from the earliest decision whose outcome may fall into the wanted sessions.
+    labels
+        Rows of ``labels`` of the wanted sessions.
+    feature_hashes
+        market, session and sha256 of each row of ``feature_vector`` that was predicted from.
+    recorded
+        Rows of ``prediction_outcomes`` that the wanted sessions hold already: kept as they are, whatever a later
+        champion would have said of the same decision.
+
+    Returns
+    -------
+    Rows of ``prediction_outcomes``.
+    """
+    known = labels.filter(
+        (pl.col("label_kind") == LabelKind.FIXED_HORIZON) & (pl.col("label_reason") == LabelReason.OK)
+    )
+    made = predictions.filter(pl.col("prediction_reason") == PredictionReason.OK).rename(
+        {"session": "decision_session"}
+    )
+    hashes = feature_hashes.select(
+        "market", pl.col("session").alias("decision_session"), pl.col("sha256").alias("feature_sha256")
+    )
+    up = (pl.col("label_class") == LabelClass.UP).cast(pl.Float64)
+    fresh = (
+        known.join(made, on=KEY, how="inner", maintain_order="left")
+        .join(hashes, on=KEY, how="inner", maintain_order="left")
+        .with_columns(((pl.col("probability_up") - up) ** 2).alias("squared_error"))
+        .select(pl.col(name).cast(dtype) for name, dtype in PREDICTION_OUTCOMES.schema.items())
+        .join(recorded, on=KEY, how="anti", maintain_order="left")
+    )
+    return pl.concat([recorded.select(fresh.columns), fresh]).sort("market", "session", "decision_session")
