@@ -3,10 +3,10 @@
 Blocks of consecutive sessions are drawn with random starts and geometric lengths of mean b (Politis and Romano, "The
 stationary bootstrap", JASA 89, 1994), around the end. What is drawn is a session's outcome *with the cutoff that it is
 earned from*: the position that earns the outcome of row r is decided with the decision, volatility, price and volume
-of row r - L, also where a new block begins, L = 2 for fills at the settle and 1 at the open (``paths.earning_lag``). So
-a decision always meets the return that it met, sized on the volatility that was known, and the edge is kept in full.
-What a new block costs is the change of position into it, once in b sessions, which makes costs too high: the mean
-block is therefore several label horizons (``BootstrapPaths.least_horizons``).
+of row r - L, also where a new block begins; L is 2 for fills at the settle (``paths.earning_lag``). So a decision
+always meets the return that it met, sized on the volatility that was known, and the edge is kept in full. What a new
+block costs is the change of position into it, once in b sessions, which makes costs too high: the mean block is
+therefore several label horizons (``BootstrapPaths.least_horizons``).
 """
 
 from collections.abc import Iterator

@@ -23,7 +23,7 @@ from hydra_assets.replay.market import MarketArrays
 from hydra_assets.replay.tables import lagged
 from hydra_assets.stress.bootstrap import Rows, stationary_rows
 from hydra_assets.stress.copula import Conditional, TCopula, conditional, empirical, fit, latent, uniforms
-from hydra_assets.stress.paths import PathBatch, World, batch, paths_at_once
+from hydra_assets.stress.paths import PathBatch, World, batch, part_after_open, paths_at_once
 from hydra_assets.stress.reprice import held_returns, last_priced
 
 Floats = NDArray[np.float64]
@@ -120,7 +120,7 @@ def _batch(world: World, model: CopulaModel, z: Floats, cutoff: Rows, labels: li
     columns["tradable"] = same(market.tradable) & np.isfinite(change)
     columns["open"] = None
     if market.open is not None:
-        part = (_part_after_open(market) / market.terms.multiplier)[:, None]
+        part = (part_after_open(market) / market.terms.multiplier)[:, None]
         columns["open"] = same(np.where(np.isfinite(market.open), market.settle, np.nan)) - part * change
 
     def decided(array: Floats) -> Floats:
@@ -129,17 +129,6 @@ def _batch(world: World, model: CopulaModel, z: Floats, cutoff: Rows, labels: li
     wishes = world.wishes
     factor = None if wishes.factor is None else decided(wishes.factor)
     return batch(replace(market, high=None, low=None), columns, decided(wishes.shares), factor, labels)
-
-
-def _part_after_open(market: MarketArrays) -> Floats:
-    """Part of a session's variation that comes after its open, by regression through zero, ``[market]``."""
-    assert market.open is not None  # noqa: S101 - the caller has looked
-    after = (market.settle - market.open) * market.terms.multiplier
-    known = np.isfinite(after) & np.isfinite(market.held_change) & market.priced
-    change = np.where(known, market.held_change, 0.0)
-    total = (change * change).sum(axis=0)
-    part = (np.where(known, after, 0.0) * change).sum(axis=0)
-    return np.asarray(np.where(total > 0.0, part / np.where(total > 0.0, total, 1.0), 0.0))
 
 
 def _margins(values: Floats) -> NDArray[np.int64]:

@@ -144,6 +144,7 @@ def _outcome(
         breaker_trips_unstressed=tripped(unstressed, start)[0],
         breakers_recovered=recovered,
         breakers_stuck=stuck(moves, books.fault[path] == 0, end, limits.stuck_sessions),
+        transitions=() if dated is None else tuple(move for move in moves if move.session >= start),
         participation=float(books.participation[path]),
         participation_of_cap=float(books.participation_of_cap[path]),
         sessions_to_recover=(

@@ -117,13 +117,26 @@ class PathBatch:
 _TERMS = tuple(field.name for field in fields(MarketTerms) if field.name != "symbols")
 
 
-def earning_lag(fills: FillConfig) -> int:
-    """Sessions from a decision's cutoff to the first session in which its position earns.
+def earning_lag(market: MarketArrays, fills: FillConfig) -> int:
+    """Sessions from a decision's cutoff to the session that its position earns (most of).
 
-    Decided at t, done in t+1: at the open it earns what follows in t+1, at the settle nothing before t+2. (At the open,
-    what happens between the settle before and the open is still earned by the decision of the cutoff before.)
+    Decided at t, done in t+1: at the settle it earns t+2. At the open it earns what follows in t+1 and what precedes
+    the open of t+2: the first where, in the median market, half of a session's variation comes after its open.
     """
-    return 1 if fills.mode is FillMode.NEXT_OPEN else 2
+    after_open = fills.mode is FillMode.NEXT_OPEN and market.open is not None
+    return 1 if after_open and float(np.median(part_after_open(market))) >= 0.5 else 2
+
+
+def part_after_open(market: MarketArrays) -> Floats:
+    """Part of a session's variation that comes after its open, by regression through zero, ``[market]``."""
+    if market.open is None:
+        return np.zeros(market.settle.shape[1])
+    after = (market.settle - market.open) * market.terms.multiplier
+    known = np.isfinite(after) & np.isfinite(market.held_change) & market.priced
+    change = np.where(known, market.held_change, 0.0)
+    total = (change * change).sum(axis=0)
+    part = (np.where(known, after, 0.0) * change).sum(axis=0)
+    return np.asarray(np.where(total > 0.0, part / np.where(total > 0.0, total, 1.0), 0.0))
 
 
 def paths_at_once(market: MarketArrays) -> int:

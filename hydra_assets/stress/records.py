@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from hydra_assets.replay.breakers import Transition
 from hydra_assets.stress.plan import Scenario, StressPlan
 
 
@@ -63,6 +64,8 @@ class PathOutcome:
     breakers_recovered: int
     """Those of them that were active again before the end."""
     breakers_stuck: int
+    transitions: tuple[Transition, ...]
+    """All moves of the breakers from ``start`` on, where the stress has a date."""
     participation: float
     """Largest share of lagged average volume traded in a session."""
     participation_of_cap: float

@@ -71,7 +71,7 @@ def stress_report(
     if plan.stationary_bootstrap.paths:
         results.append(_bootstrap(run, block))
     if plan.copula.paths:
-        model = copula_model(world, earning_lag(config.fills), plan.copula.least_sessions)
+        model = copula_model(world, earning_lag(market, config.fills), plan.copula.least_sessions)
         results.append(_copula(run, block, model))
     results += _dated(run)
     return _report(world, config, plan, findings, results, block, model)
@@ -127,7 +127,7 @@ def _block(books: PathBooks, config: ReplayConfig, plan: StressPlan) -> int:
 def _bootstrap(run: _Run, block: int) -> ScenarioResult:
     scenario, told = Scenario.STATIONARY_BOOTSTRAP, run.plan.stationary_bootstrap
     random = np.random.default_rng((run.plan.seed, SCENARIOS.index(scenario)))
-    lag = earning_lag(run.config.fills)
+    lag = earning_lag(run.world.market, run.config.fills)
     batches = bootstrap_batches(run.world, lag, told.paths, block, random, f"#{scenario}")
     return _result(scenario, run.replayed(batches), run.plan)
 

@@ -11,7 +11,7 @@ from hydra_assets.replay.decisions import DecisionKind, Decisions
 from hydra_assets.replay.fills import FillConfig, FillMode
 from hydra_assets.stress.bootstrap import bootstrap_batches, resampled, stationary_rows
 from hydra_assets.stress.path_replay import replay_paths
-from hydra_assets.stress.paths import Wishes, World, earning_lag, stack
+from hydra_assets.stress.paths import Wishes, World, earning_lag, part_after_open, stack
 from tests.hydra_assets.replay.worlds import FREE, config, world
 from tests.hydra_assets.stress.test_path_replay import random_world
 from tests.hydra_assets.stress.worlds import assert_same_books, earning, known_lots
@@ -43,7 +43,16 @@ def test_a_position_first_earns_so_many_sessions_after_its_decision(mode: FillMo
     told = config(capital=1_000_000.0, costs=FREE, fills=FillConfig(mode=mode))
     net = replay_paths(stack([World(opened, Wishes(shares, None))]), told).net_cents[0]
     assert int(np.flatnonzero(net)[0]) == 3 + lag
-    assert earning_lag(told.fills) == lag
+    assert earning_lag(opened, told.fills) == lag
+
+
+def test_where_a_session_is_over_at_its_open_the_next_one_is_earned() -> None:
+    """Opens at the settle: nothing comes after, so a fill at the open earns the session after it."""
+    settle = 80.0 + np.arange(8.0)
+    fills = FillConfig(mode=FillMode.NEXT_OPEN)
+    assert earning_lag(world(settle, open=settle), fills) == 2
+    halves = np.concatenate([[80.0], settle[1:] - 0.5])
+    np.testing.assert_allclose(part_after_open(world(settle, open=halves)), [0.5])
 
 
 def test_rows_in_their_own_order_are_the_unstressed_run_to_the_cent() -> None:
@@ -95,7 +104,8 @@ def test_the_edge_is_kept_even_by_short_blocks(mode: FillMode) -> None:
     told = config(capital=50_000_000.0, costs=FREE, fills=FillConfig(mode=mode))
     one = World(few, Wishes.of(sign, told))
     base = replay_paths(stack([one]), told).net_cents[0].sum()
-    lag = earning_lag(told.fills)
+    lag = earning_lag(few, told.fills)
+    assert lag == (1 if mode is FillMode.NEXT_OPEN else 2)
     (paths,) = bootstrap_batches(one, lag, 200, 2.0, np.random.default_rng(4), "#")
     net = replay_paths(paths, told).net_cents.sum(axis=1)
     error = net.std() / np.sqrt(len(net))

@@ -13,6 +13,7 @@ from hydra_assets.replay.decisions import Decisions
 from hydra_assets.replay.fills import FillConfig, FillMode
 from hydra_assets.replay.market import MarketArrays
 from hydra_assets.stress.dated import DatedWorld, dated_worlds, drought, outage, scaled_returns
+from hydra_assets.stress.measures import outcomes
 from hydra_assets.stress.path_replay import PathBooks, replay_paths
 from hydra_assets.stress.paths import Wishes, World, stack
 from hydra_assets.stress.plan import (
@@ -22,6 +23,7 @@ from hydra_assets.stress.plan import (
     LiquidityDrought,
     Reversal,
     Scenario,
+    StressLimits,
     StressPlan,
     VolExplosion,
 )
@@ -184,9 +186,13 @@ def test_nothing_changes_before_the_stress_and_the_cap_holds_in_it(scenario: Sce
 def test_the_data_breaker_fires_in_an_outage_and_comes_back() -> None:
     """Five dark sessions are more than three: the market closes, is flat when it trades again, and cools ten."""
     plan = one_date()
-    worlds, books, _ = stressed(
+    worlds, books, before = stressed(
         Scenario.DATA_OUTAGE, known_lots(2.0, -1.0, sessions=60), plan, breakers=BreakerConfig(daily_loss=None)
     )
     first, *_, last = books.transitions[0]
     assert (first.reason, first.session, first.market) == (BreakerReason.STALE_DATA, worlds[0].start + 3, 0)
     assert last.after is BreakerState.ACTIVE
+    (found,) = outcomes(books, before, StressLimits(), ("SIM_0", "SIM_1"), worlds)
+    assert found.transitions == books.transitions[0]
+    assert (found.breaker_trips, found.breakers_recovered, found.breaker_trips_unstressed) == (1, 1, 0)
+    assert (found.market, found.held_lots) == ("SIM_0", (2, -1))

@@ -33,6 +33,7 @@ WELL = PathOutcome(
     breaker_trips_unstressed=0,
     breakers_recovered=0,
     breakers_stuck=0,
+    transitions=(),
     participation=0.01,
     participation_of_cap=1.0,
     sessions_to_recover=0,
