@@ -79,6 +79,7 @@ def test_trips_are_counted_from_the_stress_on() -> None:
     moves = [move(1, 0, A, T), move(2, 0, T, C), move(6, None, A, T), move(7, None, T, C), move(7, 0, C, A)]
     moves += [move(9, None, C, A), move(9, 0, A, T)]
     assert tripped(moves, 5) == (2, 1)
+    assert tripped(moves, 6) == (2, 1)
     assert tripped(moves, 0) == (3, 2)
 
 

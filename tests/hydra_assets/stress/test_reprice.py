@@ -49,6 +49,21 @@ def test_a_change_of_contract_keeps_the_return() -> None:
     np.testing.assert_allclose(moved.settle[1:, 0], 100.0 * 1.05 / 1.0125, rtol=1e-12)
 
 
+def test_a_change_comes_after_the_open_of_its_session() -> None:
+    """-10 % in session 1: its own open of 81 stays, that of the session after is 0.9 * 81 = 72.9."""
+    market = world([80.0] * 3, open=[81.0] * 3)
+    moved = with_returns(market, np.array([[NAN], [-0.1], [NAN]]), window=20)
+    assert moved.open is not None
+    np.testing.assert_allclose(moved.open[:, 0], [81.0, 81.0, 72.9], rtol=1e-12)
+
+
+def test_half_of_the_known_volatility_is_left_where_a_return_is_taken_away() -> None:
+    """0.02^2 less the 0.1^2 of session 1 in a window of one is below zero: 0.01 stays."""
+    market = world([80.0, 88.0, 88.0])
+    moved = with_returns(market, np.array([[NAN], [0.0], [NAN]]), window=1)
+    np.testing.assert_allclose(moved.sigma_daily[:, 0], [0.02, 0.01, 0.02], rtol=1e-12)
+
+
 def test_a_price_does_not_reach_zero() -> None:
     market = world([80.0, 80.0])
     moved = with_returns(market, np.array([[NAN], [-3.0]]), window=20)
