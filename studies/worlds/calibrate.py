@@ -21,12 +21,12 @@ from hydra_assets.sources.simulated.market import SimulatedMarket, build_market
 from hydra_assets.sources.simulated.world import World
 from studies.worlds.calibration import (
     COMPONENTS,
-    DAY_EDGES,
     ERRORS,
     FILE,
     MOMENTS,
     PROBABILITIES,
     SCALED_BY,
+    WIDTH_BINS,
     Calibration,
     Grades,
     Law,
@@ -93,14 +93,14 @@ def _market(market: SimulatedMarket, moments: pl.DataFrame, density: pl.DataFram
     grade_b = (at_60["grade"] == "B").fill_null(value=False).to_numpy().astype(np.float64)
     engine["kurt"] = np.where(grade_b > 0.0, engine["kurt"], np.nan)
     se = {name: _numbers(at_60, f"{name}_se") for name in ERRORS}
-    rows = np.arange(len(grade_b))
+    rows, first_place = np.arange(len(grade_b)), np.maximum(near.first, 0)
     with np.errstate(invalid="ignore"):
         terms = se_terms(
             grade_b,
             near.across.astype(np.float64),
             truth["atm_vol"],
             near.share,
-            np.where(near.first >= 0, slices.days[rows, np.maximum(near.first, 0)], np.nan),
+            (slices.days[rows, first_place], slices.width[rows, first_place]),
         )
     lines, errors, scores, laws, coefficients = {}, {}, {}, {}, {}
     for name in MOMENTS:
@@ -183,16 +183,19 @@ def _correlation(columns: list[Floats]) -> tuple[tuple[float, ...], ...]:
 
 
 def _grades(slices: Slices, rank: NDArray[np.int64]) -> Grades:
-    """Shares by days to expiry; the memory is a first guess that ``tuned`` corrects."""
-    place = np.searchsorted(np.array(DAY_EDGES), np.where(slices.listed, slices.days, 0.0), side="left")
-    shares: list[list[float]] = []
-    for edge in range(len(DAY_EDGES) + 1):
-        inside = slices.listed & (place == edge)
-        # A bin that no slice of this market was ever in is as the bin before.
-        found = [float(np.mean(rank[inside] == k)) for k in (0, 1)] if inside.any() else shares[-1]
-        shares.append([round(x, 4) for x in found])
+    """Shares by width; the memory is a first guess that ``tuned`` corrects."""
+    listed = slices.listed
+    edges = np.round(np.quantile(slices.width[listed], np.arange(1, WIDTH_BINS) / WIDTH_BINS), 4)
+    place = np.searchsorted(edges, slices.width[listed], side="left")
+    counts = np.array([[np.sum(rank[listed][place == b] == k) for k in range(3)] for b in range(WIDTH_BINS)])
+    shares = np.round(counts / counts.sum(axis=1, keepdims=True), 4)
     return Grades(
-        unusable=tuple(x for x, _ in shares), grade_c=tuple(x for _, x in shares), slow=0.5, decay=0.95, common=0.1
+        edges=tuple(edges.tolist()),
+        unusable=tuple(shares[:, 0].tolist()),
+        grade_c=tuple(shares[:, 1].tolist()),
+        slow=0.5,
+        decay=0.95,
+        common=0.1,
     )
 
 

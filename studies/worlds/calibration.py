@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict
 Floats = NDArray[np.float64]
 
 FILE = "calibration.json"
-DAY_EDGES = (10, 20, 30, 45, 60, 90, 120, 180)
-"""Right edges, in days to expiry, of the bins in which the shares of grades are counted; the last bin is open."""
+WIDTH_BINS = 16
+"""Bins of a slice's width, its standard deviation in strike steps, in which the shares of grades are counted: how many
+strikes bear a smile decides more about its grade than the days to expiry do."""
 _TAIL = (0.0005, 0.0025, 0.006, 0.012, 0.025)
 TAIL_LEVELS = len(_TAIL)
 PROBABILITIES = (*_TAIL, *(k / 20 for k in range(1, 20)), *(round(1 - p, 4) for p in reversed(_TAIL)))
@@ -34,8 +35,8 @@ SCALED_BY = {
 """Whose standard error a moment's error is measured in; volatilities by their own true value."""
 COMPONENTS = (*MOMENTS, *(f"{name}_se" for name in ERRORS))
 """Rows and columns of the correlation matrix."""
-SE_TERMS = ("one", "grade_b", "across", "log_sd", "between", "log_days")
-"""What the log of a standard error is regressed on, see ``errors.se_terms``."""
+SE_TERMS = ("one", "grade_b", "across", "log_sd", "between", "log_days", "log_width")
+"""What the log of a standard error is regressed on, see ``se_terms``."""
 
 
 class Law(BaseModel):
@@ -59,14 +60,16 @@ class Line(BaseModel):
 
 
 class Grades(BaseModel):
-    """Shares of slices without a usable density, and with grade C, per bin of days; what is left has grade B.
+    """Shares of slices without a usable density, and with grade C, per bin of widths; what is left has grade B.
 
+    ``edges`` are the right edges of the bins but the last.
     ``slow`` is the slow part of a slice's luck, ``decay`` its coefficient from session to session, ``common`` the part
     of the luck that the session's slices share.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    edges: tuple[float, ...]
     unusable: tuple[float, ...]
     grade_c: tuple[float, ...]
     slow: float
@@ -116,15 +119,21 @@ def save(calibration: Calibration, path: Path) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def se_terms(grade_b: Floats, across: Floats, sd: Floats, share: Floats, first_days: Floats) -> Floats:
+def se_terms(grade_b: Floats, across: Floats, sd: Floats, share: Floats, first: tuple[Floats, Floats]) -> Floats:
     """Regressors of a log standard error, ``[n, len(SE_TERMS)]``.
 
-    ``sd`` is the true at-the-money volatility, ``share`` that of the second expiry, ``first_days`` the days to the
-    first: a maturity in the middle of two expiries averages their errors, a near expiry has few strikes.
+    ``sd`` is the true at-the-money volatility, ``share`` that of the second expiry, ``first`` days and width of the
+    first: a maturity in the middle of two expiries averages their errors, a narrow slice has few strikes.
     """
-    return np.stack(
-        [np.ones(len(sd)), grade_b, across, np.log(sd), 4.0 * share * (1.0 - share), np.log(first_days)], axis=1
-    )
+    days, width = first
+    columns = [np.ones(len(sd)), grade_b, across, np.log(sd), 4.0 * share * (1.0 - share), np.log(days), np.log(width)]
+    return np.stack(columns, axis=1)
+
+
+def bin_of(width: Floats, grades: Grades) -> NDArray[np.int64]:
+    """Bin of each slice's width, of its shape; that of width 0 where there is no slice."""
+    filled = np.where(np.isfinite(width), width, 0.0)
+    return np.searchsorted(np.array(grades.edges), filled, side="left")
 
 
 def quantile(law: Law, u: Floats) -> Floats:

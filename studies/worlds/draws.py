@@ -17,12 +17,12 @@ from hydra_assets.options.implied_moments import MomentsReason
 from hydra_assets.sources.simulated.market import SimulatedMarket
 from studies.worlds.calibration import (
     COMPONENTS,
-    DAY_EDGES,
     ERRORS,
     MOMENTS,
     SCALED_BY,
     Grades,
     MarketCalibration,
+    bin_of,
     quantile,
     se_terms,
 )
@@ -65,7 +65,7 @@ def draw(market: SimulatedMarket, slices: Slices, calibration: MarketCalibration
     common, own, parts = z[:, :2], z[:, 2 : 2 + 2 * _SLOTS], z[:, 2 + 2 * _SLOTS :]
     rank = _ranks(market, slices, calibration.grades, common, own)
     view, later = (tenor(slices, rank > 0, days) for days in (VIEW_DAYS, LATER_DAYS))
-    rows = np.arange(len(rank))
+    rows, near = np.arange(len(rank)), np.maximum(view.first, 0)
     pair = [np.where(at >= 0, rank[rows, np.maximum(at, 0)], 0) for at in (view.first, view.second)]
     # Nothing of the second expiry is in a maturity on the first; the engine grades it so too.
     grade = np.minimum(pair[0], pair[1])
@@ -77,7 +77,7 @@ def draw(market: SimulatedMarket, slices: Slices, calibration: MarketCalibration
             view.across.astype(np.float64),
             truth["atm_vol"],
             view.share,
-            slices.days[rows, np.maximum(view.first, 0)],
+            (slices.days[rows, near], slices.width[rows, near]),
         )
     se = {
         name: np.exp(_times(terms, calibration.se[name]) + quantile(calibration.laws[f"{name}_se"], u[f"{name}_se"]))
@@ -153,7 +153,7 @@ def _remembered(z: Floats, decay: float | Sequence[float]) -> Floats:
 
 
 def _ranks(market: SimulatedMarket, slices: Slices, grades: Grades, common: Floats, own: Floats) -> Ranks:
-    """Grades of all slices: the luck of slice and session, cut at the shares of its days to expiry."""
+    """Grades of all slices: the luck of slice and session, cut at the shares of its width."""
     if market.series is None:
         return np.zeros(slices.days.shape, dtype=np.int64)
     slow, fast = np.sqrt(grades.slow), np.sqrt(1.0 - grades.slow)
@@ -163,7 +163,7 @@ def _ranks(market: SimulatedMarket, slices: Slices, grades: Grades, common: Floa
     slot = months[np.maximum(slices.series, 0)]
     luck = np.sqrt(1.0 - grades.common) * each[np.arange(len(each))[:, None], slot] + np.sqrt(grades.common) * shared
     u = ndtr(luck)
-    place = np.searchsorted(np.array(DAY_EDGES), np.where(slices.listed, slices.days, 0.0), side="left")
+    place = bin_of(slices.width, grades)
     low = np.array(grades.unusable)[place]
     high = low + np.array(grades.grade_c)[place]
     return np.where(slices.listed, (u > low).astype(np.int64) + (u > high), 0)

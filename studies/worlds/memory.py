@@ -112,8 +112,8 @@ def _grade_memory(slices: Slices, rank: NDArray[np.int64]) -> list[float]:
 
 
 def _usual(slices: Slices, rank: NDArray[np.int64]) -> Floats:
-    """Mean rank at about so many days to expiry, ``[n, m]``: in tens of days."""
-    tens = np.where(slices.listed, slices.days // 10, 0).astype(np.int64)
-    total = np.bincount(tens[slices.listed], rank[slices.listed])
-    counted = np.maximum(np.bincount(tens[slices.listed]), 1)
-    return np.asarray((total / counted)[tens])
+    """Mean rank at about the slice's width, ``[n, m]``: in half strike steps."""
+    halves = np.where(slices.listed, np.minimum(2.0 * slices.width, 60.0), 0.0).astype(np.int64)
+    total = np.bincount(halves[slices.listed], rank[slices.listed])
+    counted = np.maximum(np.bincount(halves[slices.listed]), 1)
+    return np.asarray((total / counted)[halves])

@@ -18,6 +18,7 @@ from hydra_assets.options.moments import COLUMN, FINE, Statistic, at_the_money, 
 from hydra_assets.sources.simulated.market import SimulatedMarket
 from hydra_assets.sources.simulated.mixture import MAX_SHIFT, MINOR_WEIGHT, mixture
 from hydra_assets.sources.simulated.surface import Surface, surface_of
+from hydra_assets.sources.simulated.world import strike_step
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -46,13 +47,14 @@ CUTOFF_BEFORE_END_DAYS = 0.06
 class Slices:
     """Listed expiries of one market, ``[n, m]`` over sessions and places in order of expiry; ``series`` -1: none there.
 
-    ``days`` to expiry, ``underlying`` the number of the future, ``sd`` and ``shift`` the density's parameters,
-    ``values`` ``[n, m, len(TABLED)]`` to expiry.
+    ``days`` to expiry, ``width`` the standard deviation in strike steps, ``underlying`` the future's number, ``sd``
+    and ``shift`` the density's parameters, ``values`` ``[n, m, len(TABLED)]`` to expiry.
     """
 
     surface: Surface
     series: Index
     days: Floats
+    width: Floats
     underlying: Index
     sd: Floats
     shift: Floats
@@ -104,6 +106,7 @@ def slices_of(market: SimulatedMarket) -> Slices:
         surface=surface,
         series=table,
         days=np.where(there, surface.years[rows, at] * DAYS_A_YEAR + CUTOFF_BEFORE_END_DAYS, np.nan),
+        width=sd * surface.forward[rows, at] / strike_step(path.spec, path.model),
         underlying=np.where(there, series.underlying[at], -1),
         sd=sd,
         shift=shift,

@@ -50,6 +50,7 @@ def two(slices: Slices, underlying: tuple[int, int]) -> tuple[Slices, np.ndarray
         surface=slices.surface,
         series=np.array([[0, 1]]),
         days=np.array([[30.0, 90.0]]),
+        width=np.array([[3.0, 6.0]]),
         underlying=np.array([underlying]),
         sd=np.array([[0.03, 0.06]]),
         shift=np.zeros((1, 2)),
