@@ -79,6 +79,22 @@ class World:
     wishes: Wishes
 
 
+def from_session(world: World, first: int) -> World:
+    """Return the world from a session on; highs and lows, which stress does not use, are left behind."""
+
+    def cut(array: Any) -> Any:
+        return None if array is None else array[first:]
+
+    market = replace(
+        world.market,
+        days=world.market.days[first:],
+        high=None,
+        low=None,
+        **{name: cut(getattr(world.market, name)) for name in COLUMNS},
+    )
+    return World(market, Wishes(cut(world.wishes.shares), cut(world.wishes.factor)))
+
+
 @dataclass(frozen=True, slots=True)
 class PathBatch:
     """Paths side by side; ``shares`` and ``factor`` are ``[session, market, path]``.

@@ -108,7 +108,10 @@ class StressReport:
     """Results in the order of the scenarios, the unstressed run first; no results where the input forbids them."""
 
     symbols: tuple[str, ...]
+    first_session: int
+    """The input's session with the first decision: what lies before is left out, and places count from here."""
     sessions: int
+    """From that one on."""
     capital: float
     plan: StressPlan
     block_sessions: int | None

@@ -16,7 +16,7 @@ from hydra_assets.stress.copula_paths import CopulaModel, copula_batches, copula
 from hydra_assets.stress.dated import DatedWorld, dated_worlds
 from hydra_assets.stress.measures import outcomes, verdict
 from hydra_assets.stress.path_replay import PathBooks, replay_paths
-from hydra_assets.stress.paths import PathBatch, Wishes, World, earning_lag, paths_at_once, stack
+from hydra_assets.stress.paths import PathBatch, Wishes, World, earning_lag, from_session, paths_at_once, stack
 from hydra_assets.stress.plan import DATED, SCENARIOS, Scenario, StressPlan
 from hydra_assets.stress.records import (
     GRAVITY,
@@ -41,7 +41,8 @@ def stress_report(
     market
         ``[session, market]`` arrays of the sessions walked forward.
     decisions
-        ``[1, session, market]`` calibrated probabilities (or signed shares of Kelly) of the same sessions.
+        ``[1, session, market]`` calibrated probabilities (or signed shares of Kelly) of the same sessions. What lies
+        before the first decision is left out.
     config
         The replay's own; fills at the settle or at the open.
     plan
@@ -57,24 +58,26 @@ def stress_report(
         msg = f"decisions are {decisions.values.shape}, prices {market.settle.shape}"
         raise ValueError(msg)
     world = World(market, Wishes.of(decisions, config))
+    decided = ((faults(market) == 0) & ~world.wishes.missing).any(axis=1)
+    world = from_session(world, int(np.argmax(decided)))
     findings, stop = _input_findings(world, plan)
     if stop:
-        return _report(world, config, plan, findings, [])
+        return _report(world, market, config, plan, findings)
     unstressed = stack([world])
     books = replay_paths(unstressed, config)
     run = _Run(world, config, plan, books)
     results = [_result(Scenario.UNSTRESSED, run.outcomes(books), plan)]
     if not books.positions.any():
         findings.append(Finding(StressReason.NEVER_TRADED, None, "no decision was large enough for one lot"))
-        return _report(world, config, plan, findings, results)
+        return _report(world, market, config, plan, findings, results)
     block, model = _block(books, config, plan), None
     if plan.stationary_bootstrap.paths:
         results.append(_bootstrap(run, block))
     if plan.copula.paths:
-        model = copula_model(world, earning_lag(market, config.fills), plan.copula.least_sessions)
+        model = copula_model(world, earning_lag(world.market, config.fills), plan.copula.least_sessions)
         results.append(_copula(run, block, model))
     results += _dated(run)
-    return _report(world, config, plan, findings, results, block, model)
+    return _report(world, market, config, plan, findings, results, block, model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +169,11 @@ def _result(scenario: Scenario, paths: Iterable[PathOutcome], plan: StressPlan) 
 
 def _report(
     world: World,
+    given: MarketArrays,
     config: ReplayConfig,
     plan: StressPlan,
     findings: list[Finding],
-    results: list[ScenarioResult],
+    results: Sequence[ScenarioResult] = (),
     block: int | None = None,
     model: CopulaModel | None = None,
 ) -> StressReport:
@@ -178,6 +182,7 @@ def _report(
     ]
     return StressReport(
         symbols=world.market.terms.symbols,
+        first_session=len(given.days) - len(world.market.days),
         sessions=len(world.market.days),
         capital=config.capital_cents / CENTS,
         plan=plan,

@@ -164,6 +164,19 @@ def test_no_decision_at_all() -> None:
     assert stress_report(market, unrated, ReplayConfig(), SMALL).reason is StressReason.NO_DECISION
 
 
+def test_sessions_before_the_first_decision_are_left_out() -> None:
+    """40 sessions without a decision before: the same as without them, with the places moved."""
+    market, decisions = earning()
+    late = decisions.values.copy()
+    late[:, :40] = np.nan
+    made = stress_report(market, Decisions(decisions.kind, late), ReplayConfig(), SMALL)
+    names = ("settle", "held_change", "sigma_daily", "adv", "roll", "tradable", "days")
+    cut = replace(market, **{name: getattr(market, name)[40:] for name in names})
+    expected = stress_report(cut, Decisions(decisions.kind, decisions.values[:, 40:]), ReplayConfig(), SMALL)
+    assert (made.first_session, made.sessions) == (40, 260)
+    assert made == replace(expected, first_session=40)
+
+
 def test_no_market_at_all() -> None:
     market, decisions = earning()
     closed = replace(market, tradable=np.zeros(market.settle.shape, dtype=np.bool_))
