@@ -9,6 +9,7 @@ from hydra_assets.defs.checks import CHECKS, dataset_checks
 from hydra_assets.defs.curated import curated_assets
 from hydra_assets.defs.downstream import AFTER_DATASETS, downstream_assets, downstream_jobs, downstream_runs
 from hydra_assets.defs.jobs import dataset_jobs, schedules_and_sensors
+from hydra_assets.defs.model_checks import model_checks
 from hydra_assets.defs.raw import raw_assets
 from hydra_assets.defs.registry import default_registry
 from hydra_assets.defs.resources import default_resources
@@ -29,7 +30,7 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
     schedules, sensors = schedules_and_sensors(config, markets)
     return dg.Definitions(
         assets=assets,
-        asset_checks=dataset_checks(list(CHECKS)),
+        asset_checks=[*dataset_checks(list(CHECKS)), *model_checks()],
         jobs=[*dataset_jobs(dg.AssetSelection.all() - AFTER_DATASETS), *downstream_jobs()],
         schedules=schedules,
         sensors=sensors,

@@ -27,6 +27,7 @@ _STATE_TABLES = (
     tables.system_state,
     tables.promotions,
     tables.candidates,
+    tables.judgements,
     tables.orders,
     tables.fills,
 )

@@ -14,6 +14,7 @@ from hydra_assets.columns import DENSITY_GATE, IMPLIED_DENSITY, IMPLIED_MOMENTS
 from hydra_assets.home import HomeConfig
 from hydra_assets.lake import Lake
 from hydra_assets.options.grades import GRADES
+from hydra_assets.state.judgements import newest_judgements
 from hydra_assets.state.system_log import current_state
 from hydra_assets.state.tables import alerts, promotions
 from hydra_console.bootstrap.environment import Environment
@@ -43,6 +44,18 @@ def home_status(environment: Environment, config: HomeConfig, engine: sa.Engine,
         size_bytes = connection.scalar(sa.select(sa.func.pg_database_size(sa.func.current_database())))
     with dg.DagsterInstance.get() as instance:
         running = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    judged = [
+        {
+            "model_group": found.model_group,
+            "training_date": found.training_date,
+            "code": found.code,
+            "message": found.message,
+            "sharpe": found.metrics.get("sharpe"),
+            "thesis_lower": found.metrics.get("thesis_lower"),
+            "thesis_upper": found.metrics.get("thesis_upper"),
+        }
+        for found in newest_judgements(engine)
+    ]
     datasets = dataset_summary(engine, lake)
     return {
         "home": str(environment.home),
@@ -55,6 +68,7 @@ def home_status(environment: Environment, config: HomeConfig, engine: sa.Engine,
         "quarantined_rows": int(datasets["quarantined"].sum()),
         "open_alerts": alert_rows,
         "champions": champion_rows,
+        "judgements": judged,
         "database": {
             "embedded": environment.embedded,
             "version": version,
@@ -118,6 +132,15 @@ def _vol_in_words(row: dict[str, Any]) -> str:
     return f"{100 * vol:.1f} ({interval})"
 
 
+def judgement_in_words(found: dict[str, Any]) -> str:
+    """The newest training date of a group in one line: what it came to, why, and what the recipe was worth."""
+    head = f"{found['model_group']} on {found['training_date']}: {found['code']}"
+    if found["sharpe"] is not None and found["thesis_lower"] is not None:
+        band = f"{found['thesis_lower']:.2f} to {found['thesis_upper']:.2f}"
+        return f"{head}, net Sharpe out of sample {found['sharpe']:.2f} (90 %: {band})"
+    return f"{head}. {found['message']}" if found["message"] else head
+
+
 def show_status(standing: dict[str, Any], console: Console) -> None:
     """Print a home's status for a person."""
     if standing["watermark"]:
@@ -130,7 +153,9 @@ def show_status(standing: dict[str, Any], console: Console) -> None:
     runs = ", ".join(f"{run['job']} {run['run_id'][:8]}" for run in standing["running_runs"])
     console.print(f"running       {runs or 'nothing'}")
     champions = ", ".join(f"{row['model_group']} version {row['version']}" for row in standing["champions"])
-    console.print(f"champions     {champions or 'none yet'}")
+    console.print(f"champions     {champions or 'none yet: nothing is traded'}")
+    for found in standing["judgements"]:
+        console.print(f"judged        {judgement_in_words(found)}", markup=False)
     console.print(f"quarantine    {standing['quarantined_rows']:,} rows")
     table = Table("dataset", "markets", "sessions", "rows", "newest")
     for row in standing["datasets"]:

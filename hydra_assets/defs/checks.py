@@ -146,8 +146,8 @@ def _checks_of(spec: DatasetSpec) -> dg.AssetChecksDefinition:
         sink = AlertSink(database.engine, home.config.webhook_url)
         for verdict in _verdicts(spec, context, home, lake, database):
             if not verdict.passed:
-                sink.raise_alert(_alert(spec, verdict, context.run.run_id))
-            yield _result(spec, verdict)
+                sink.raise_alert(alert_of(spec.name, verdict, context.run.run_id))
+            yield check_result(spec.name, verdict)
 
     return checks
 
@@ -268,9 +268,10 @@ def _report_freshness(rows: pl.DataFrame, home: HomeResource, ranges: list[Marke
     )
 
 
-def _result(spec: DatasetSpec, verdict: Verdict) -> dg.AssetCheckResult:
+def check_result(asset: str, verdict: Verdict) -> dg.AssetCheckResult:
+    """A verdict as Dagster takes it."""
     return dg.AssetCheckResult(
-        asset_key=spec.name,
+        asset_key=asset,
         check_name=verdict.name,
         passed=verdict.passed,
         severity=dg.AssetCheckSeverity(str(verdict.severity)),
@@ -279,12 +280,13 @@ def _result(spec: DatasetSpec, verdict: Verdict) -> dg.AssetCheckResult:
     )
 
 
-def _alert(spec: DatasetSpec, verdict: Verdict, run_id: str) -> Alert:
+def alert_of(asset: str, verdict: Verdict, run_id: str) -> Alert:
+    """The alert that a failed check raises; the same failure again is the same alert."""
     return Alert(
         level=AlertLevel.CRITICAL if verdict.severity is Severity.ERROR else AlertLevel.WARNING,
         code=f"check_{verdict.reason}",
-        message=f"{spec.name}: {verdict.name}: {verdict.message}",
-        dataset=spec.name,
+        message=f"{asset}: {verdict.name}: {verdict.message}",
+        dataset=asset,
         run_id=run_id,
-        dedupe_key=f"check|{spec.name}|{verdict.name}|{verdict.reason}",
+        dedupe_key=f"check|{asset}|{verdict.name}|{verdict.reason}",
     )

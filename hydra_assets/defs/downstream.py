@@ -46,7 +46,7 @@ def downstream_jobs() -> list[UnresolvedAssetJobDefinition]:
     return [
         dg.define_asset_job(
             MODEL_JOB,
-            selection=dg.AssetSelection.assets(SNAPSHOT, MODEL),
+            selection=dg.AssetSelection.assets(SNAPSHOT, MODEL) | dg.AssetSelection.checks_for_assets(MODEL),
             description="Snapshots and models of the run's training dates; run it after datasets_job.",
             executor_def=dg.in_process_executor,
         ),

@@ -1,6 +1,7 @@
 """``model``: a group's recipes judged and fitted at each training date; the first champion and its refits."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
 
@@ -26,6 +27,8 @@ from hydra_assets.markets.model import MarketSpec
 from hydra_assets.models.shap_values import stability
 from hydra_assets.registry.champions import champions_of
 from hydra_assets.registry.succession import Case, Outcome, succeed
+from hydra_assets.state.judgements import record_judgement
+from hydra_assets.state.records import Judgement
 
 MODEL, MODEL_JOB = "model", "model_job"
 NO_SNAPSHOT = "no_snapshot"
@@ -81,6 +84,7 @@ def model_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list
                 )
                 outcome = succeed(database.engine, registry.registry, champions, case)
                 found.append((group, day, outcome))
+                record_judgement(database.engine, _judgement(group, day, outcome, context.run.run_id))
                 context.log.info(f"{group} {day}: {outcome.code}. {outcome.message}")
         context.add_asset_metadata(
             _metadata(found, newest), asset_key=context.asset_key, partition_key=context.partition_keys[-1]
@@ -88,6 +92,14 @@ def model_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list
         return dg.MaterializeResult()
 
     return [model]
+
+
+def _judgement(group: str, day: date, outcome: Outcome, run_id: str) -> Judgement:
+    gates = [
+        {"candidate": report.candidate, **asdict(verdict)} for report in outcome.reports for verdict in report.verdicts
+    ]
+    metrics = outcome.scores.metrics if outcome.scores else {}
+    return Judgement(group, day, outcome.code, outcome.message, metrics, gates, run_id)
 
 
 def _metadata(found: Sequence[tuple[str, date, Outcome]], history: GroupHistory | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from hydra_assets.lake.content_hash import partition_hashes
 from hydra_assets.markets.sessions import SessionCalendar
 from hydra_assets.state.content import record_partition_content
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Version of the assets' logic, recorded with each partition; raised when the same input gives another output."""
 COMPUTE_SECONDS = "compute_seconds"
 """Wall time that a run spent in the asset's own computation, reading included, writing not."""

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 
 from hydra_assets.state.tables import SCHEMA, components
 
-HEAD = "0001"
+HEAD = "0002"
 """Newest migration; a test keeps it equal to the migrations' own head."""
 
 HOME_KIND = "home_kind"

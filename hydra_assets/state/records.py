@@ -1,6 +1,6 @@
 """The rows of the state database as typed records; no database here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -95,6 +95,20 @@ class Candidate:
     metrics: Mapping[str, float]
     verdict: str
     """Reason code of the verdict."""
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a training date of a group came to: a code with its sentence, figures, and every gate of every recipe."""
+
+    model_group: str
+    training_date: date
+    code: str
+    message: str
+    metrics: Mapping[str, float]
+    gates: Sequence[Mapping[str, object]]
+    """One record a recipe and gate: candidate, gate, status, reason, message, numbers."""
     run_id: str = ""
 
 

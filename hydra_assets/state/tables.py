@@ -177,6 +177,20 @@ candidates = sa.Table(
     _text("run_id"),
 )
 
+judgements = sa.Table(
+    "judgements",
+    metadata,
+    sa.Column("model_group", sa.Text, primary_key=True),
+    sa.Column("training_date", sa.Date, primary_key=True),
+    _instant_now("recorded_at"),
+    sa.Column("code", sa.Text, nullable=False),
+    _text("message"),
+    sa.Column("metrics", JSONB, nullable=False),
+    sa.Column("gates", JSONB, nullable=False),
+    _text("run_id"),
+    comment="What each training date of a group came to; judging it again replaces it.",
+)
+
 orders = sa.Table(
     "orders",
     metadata,

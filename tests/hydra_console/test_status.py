@@ -11,7 +11,7 @@ from rich.console import Console
 
 from hydra_assets.columns import DENSITY_GATE, IMPLIED_DENSITY, IMPLIED_MOMENTS
 from hydra_assets.lake import Lake
-from hydra_console.status import options_standing, show_status
+from hydra_console.status import judgement_in_words, options_standing, show_status
 from tests.support.frames import complete
 
 OLDER, NEWEST = date(2026, 1, 5), date(2026, 1, 6)
@@ -63,6 +63,7 @@ def standing(options: list[dict[str, Any]]) -> dict[str, Any]:
         "quarantined_rows": 0,
         "open_alerts": [],
         "champions": [],
+        "judgements": [],
         "database": {"embedded": True, "version": "18", "size_mb": 1.0},
         "running_runs": [],
     }
@@ -129,3 +130,20 @@ def test_a_market_not_judged_yet_stands_beside_one_that_is(lake: Lake) -> None:
     )
     assert ("2026-01-06" in hogs, "green" in hogs) == (True, True)
     assert "none yet" in oats
+
+
+def test_a_training_date_is_told_with_its_band_or_with_what_stopped_it() -> None:
+    promoted = {
+        "model_group": "sim",
+        "training_date": date(2024, 7, 1),
+        "code": "first_champion",
+        "message": "boosted passes gates 1-7",
+        "sharpe": 1.234,
+        "thesis_lower": 0.5,
+        "thesis_upper": 1.96,
+    }
+    assert judgement_in_words(promoted) == (
+        "sim on 2024-07-01: first_champion, net Sharpe out of sample 1.23 (90 %: 0.50 to 1.96)"
+    )
+    stopped = promoted | {"code": "none_passed", "message": "stopped by gate_5", "sharpe": None}
+    assert judgement_in_words(stopped) == "sim on 2024-07-01: none_passed. stopped by gate_5"

@@ -1,0 +1,37 @@
+"""What training dates came to."""
+
+from dataclasses import asdict
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from hydra_assets.state.records import Judgement
+from hydra_assets.state.tables import judgements
+
+KEY = ("model_group", "training_date")
+
+
+def record_judgement(engine: sa.Engine, judgement: Judgement) -> None:
+    """Record a training date; judging it again replaces what it came to."""
+    values = {**asdict(judgement), "metrics": dict(judgement.metrics), "gates": [dict(g) for g in judgement.gates]}
+    statement = insert(judgements).values(**values)
+    replaced = {name: statement.excluded[name] for name in values if name not in KEY}
+    with engine.begin() as connection:
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[judgements.c[name] for name in KEY],
+                set_={**replaced, "recorded_at": sa.func.clock_timestamp()},
+            )
+        )
+
+
+def newest_judgements(engine: sa.Engine) -> list[Judgement]:
+    """The newest training date of each group that was judged."""
+    columns = [judgements.c[name] for name in Judgement.__dataclass_fields__]
+    query = (
+        sa.select(*columns)
+        .distinct(judgements.c.model_group)
+        .order_by(judgements.c.model_group, judgements.c.training_date.desc())
+    )
+    with engine.connect() as connection:
+        return [Judgement(**row._mapping) for row in connection.execute(query)]
