@@ -14,7 +14,7 @@ import polars as pl
 from hydra_assets.models.factory import FOLDS_PER_EDGES
 from hydra_assets.models.labelled import KEY, calendar_of, feature_matrix, labelled_rows, target
 from hydra_assets.models.lightgbm_model import LightGbm, SharedBins
-from hydra_assets.models.protocol import Explained, Fitted, Floats, Ints, ModelError
+from hydra_assets.models.protocol import Explained, Fitted, Floats, Ints, ModelError, checked_names
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.shap_values import FoldShap, fold_shap
 from hydra_assets.models.splits import Fold, fold_masks, open_folds
@@ -72,6 +72,11 @@ def out_of_fold(
     -------
     Predictions of every session from the first fold on, labelled or not, by session and market. ``probability_raw`` is
     null where the fold could not be trained; ``fold_reason`` says why.
+
+    Raises
+    ------
+    ModelError
+        An infinite feature.
     """
     rows = labelled_rows(features, labels, recipe.features, recipe.label)
     folds = open_folds(rows["session"].to_list(), recipe.plan)
@@ -100,6 +105,8 @@ class _Walk:
     def __init__(self, rows: pl.DataFrame, recipe: Recipe, folds: Sequence[Fold]) -> None:
         self.rows, self.recipe, self.folds = rows, recipe, folds
         self.matrix = feature_matrix(rows, recipe.features)
+        # Folds share bins: a single infinite value would silently empty folds that came before it.
+        checked_names(self.matrix, recipe.features)
         self.up = target(rows)
         # A label may end on a session whose features were not asked for.
         self.calendar = calendar_of(rows)

@@ -1,0 +1,190 @@
+"""A trained model is its recipe, its snapshot and what it has earned; its artefact is these bytes and no others."""
+
+import hashlib
+
+import numpy as np
+import polars as pl
+import pytest
+
+from hydra_assets.models.calibration import Calibrator, Method, OutOfFold, calibrate
+from hydra_assets.models.conformal import venn_abers
+from hydra_assets.models.evaluate import score
+from hydra_assets.models.lightgbm_model import LightGbm
+from hydra_assets.models.protocol import ModelError, ModelReason
+from hydra_assets.models.recalibrated import Recalibration
+from hydra_assets.models.recipe import Recipe
+from hydra_assets.models.snapshot import Snapshot, training_snapshot
+from hydra_assets.models.trained import TrainedModel, train
+from tests.support.groups import BLIND, BOOSTED, SEEING, Group, day, group
+
+GROUP = group(300)
+NOTHING_LEARNED = Recalibration(Calibrator(Method.IDENTITY, 0, 0.0), None, None)
+RECIPES = {"boosted": BOOSTED, "logistic": SEEING, "no_signal": BLIND}
+
+
+def snapshot(of: Group = GROUP, recipe: Recipe = SEEING, cutoff: int = 199) -> Snapshot:
+    return training_snapshot(of.features, of.labels, ("carry", "tilt", "slope"), recipe.label, day(cutoff))
+
+
+def fitted(recipe: Recipe = SEEING, found: Recalibration = NOTHING_LEARNED, of: Group = GROUP) -> TrainedModel:
+    return train("logistic", recipe, snapshot(of), found, thesis_green=True)
+
+
+def learned() -> Recalibration:
+    rng = np.random.default_rng(3)
+    p = rng.uniform(0.2, 0.8, 400)
+    seen = OutOfFold(
+        probability=p,
+        target=(rng.random(400) < p).astype(np.float64),
+        weights=np.ones(400),
+        decided=np.arange(400).astype("datetime64[D]"),
+        trained_until=np.full(400, -1).astype("datetime64[D]"),
+    )
+    return Recalibration(calibrate(seen), venn_abers(seen), 0.55)
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+@pytest.mark.parametrize("interval", [False, True])
+def test_an_artefact_survives_the_round_trip(name: str, interval: bool) -> None:
+    model = fitted(RECIPES[name], learned() if interval else NOTHING_LEARNED)
+    again = TrainedModel.from_bytes(model.to_bytes(), model.sha256)
+    assert again.to_bytes() == model.to_bytes()
+    assert model.sha256 == hashlib.sha256(model.to_bytes()).hexdigest() == again.sha256
+    assert (again.name, again.recipe, again.cutoff) == ("logistic", RECIPES[name], day(199))
+    assert (again.snapshot_sha256, again.training_rows, again.thesis_green) == (snapshot().sha256, 352, True)
+    assert again.predicted(GROUP.features).equals(model.predicted(GROUP.features))
+    assert again.predicted(GROUP.features)["probability_lower"].null_count() == (0 if interval else 600)
+
+
+def test_the_same_recipe_and_snapshot_give_the_same_bytes() -> None:
+    assert fitted(BOOSTED).to_bytes() == fitted(BOOSTED).to_bytes()
+    later = pl.col("session") > day(199)
+    moved = GROUP.features.with_columns(pl.when(later).then(9.0).otherwise("tilt").alias("tilt"))
+    taken = training_snapshot(moved, GROUP.labels, ("carry", "tilt", "slope"), SEEING.label, day(199))
+    assert train("logistic", BOOSTED, taken, NOTHING_LEARNED, thesis_green=True).sha256 == fitted(BOOSTED).sha256
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        train("other", SEEING, snapshot(), NOTHING_LEARNED, thesis_green=True),
+        train("logistic", SEEING, snapshot(), NOTHING_LEARNED, thesis_green=False),
+        train("logistic", SEEING, snapshot(cutoff=198), NOTHING_LEARNED, thesis_green=True),
+        train("logistic", SEEING.model_copy(update={"seed": 8}), snapshot(), NOTHING_LEARNED, thesis_green=True),
+        train("logistic", SEEING, snapshot(), Recalibration(NOTHING_LEARNED.calibrator, None, 0.5), thesis_green=True),
+    ],
+)
+def test_whatever_differs_is_another_artefact(changed: TrainedModel) -> None:
+    assert changed.sha256 != fitted().sha256
+
+
+def test_a_damaged_artefact_is_refused() -> None:
+    model = fitted()
+    content = model.to_bytes()
+    other = content.replace(b'"training_rows":352', b'"training_rows":353')
+    assert other != content
+    for broken in (other, content[:-1], b"", b"\xff" + content):
+        with pytest.raises(ModelError) as refused:
+            TrainedModel.from_bytes(broken, model.sha256)
+        assert refused.value.reason is ModelReason.DAMAGED_ARTEFACT
+    # Its digest alone would be right; the seal inside is not.
+    with pytest.raises(ModelError, match="its own digest"):
+        TrainedModel.from_bytes(other, hashlib.sha256(other).hexdigest())
+    bare = model.fitted.to_json().encode()
+    with pytest.raises(ModelError, match="no trained model") as refused:
+        TrainedModel.from_bytes(bare, hashlib.sha256(bare).hexdigest())
+    assert refused.value.reason is ModelReason.UNKNOWN_KIND
+
+
+def test_the_recipe_s_window_is_what_is_trained_on() -> None:
+    recipe = SEEING.model_copy(update={"window_sessions": 80})
+    model = fitted(recipe)
+    assert model.training_rows == 160
+    # What lies before the window changes nothing but the snapshot's own digest.
+    early = pl.col("session") <= day(193 - 80)
+    moved = GROUP.features.with_columns(pl.when(early).then(9.0).otherwise("tilt").alias("tilt"))
+    taken = training_snapshot(moved, GROUP.labels, ("carry", "tilt", "slope"), recipe.label, day(199))
+    other = train("logistic", recipe, taken, NOTHING_LEARNED, thesis_green=True)
+    assert other.snapshot_sha256 != model.snapshot_sha256
+    assert other.fitted.to_json() == model.fitted.to_json()
+    assert fitted().fitted.to_json() != model.fitted.to_json()
+
+
+def test_features_are_a_subset_of_the_snapshot_s() -> None:
+    # The snapshot holds carry, tilt, slope; the model wants tilt, carry, and reads no other column.
+    model = fitted()
+    assert model.fitted.feature_names == ("tilt", "carry")
+    assert np.isfinite(model.raw_probability(GROUP.features.select("market", "session", "tilt", "carry"))).all()
+    with pytest.raises(ModelError, match="momentum_5") as unknown:
+        fitted(Recipe(features=("tilt", "momentum_5")))
+    assert unknown.value.reason is ModelReason.UNKNOWN_FEATURE
+    with pytest.raises(ModelError, match="triple_barrier"):
+        fitted(SEEING.model_copy(update={"label": "triple_barrier"}))
+
+
+def test_snapshots_that_cannot_carry_a_model_say_why() -> None:
+    with pytest.raises(ModelError) as few:
+        train("x", SEEING, snapshot(cutoff=50), NOTHING_LEARNED, thesis_green=False)
+    assert few.value.reason is ModelReason.TOO_FEW_ROWS
+    whole = snapshot()
+    up = whole.rows.with_columns(pl.lit("up").alias("label_class"))
+    with pytest.raises(ModelError) as one:
+        train("x", SEEING, Snapshot(up, whole.features, whole.label, whole.cutoff, ""), NOTHING_LEARNED, False)
+    assert one.value.reason is ModelReason.ONE_CLASS
+    with pytest.raises(ModelError) as none:
+        fitted(Recipe(features=("slope",)))
+    assert none.value.reason is ModelReason.NO_USABLE_FEATURE
+    with pytest.raises(ModelError) as empty:
+        train("x", SEEING, snapshot(cutoff=5), NOTHING_LEARNED, thesis_green=False)
+    assert empty.value.reason is ModelReason.TOO_FEW_ROWS
+
+
+def test_the_model_learns_an_edge_and_none_where_there_is_none() -> None:
+    hits = {}
+    for edge in (0.01, 0.0):
+        data = group(300, edge=edge)
+        model = fitted(BOOSTED.model_copy(update={"model": LightGbm(trees=30)}), of=data)
+        test = snapshot(data, cutoff=299).rows.filter(pl.col("session") > day(199))
+        hits[edge] = score(test, model.raw_probability(test), np.zeros(len(test))).hit_rate
+    print(f"hit rates by edge: {hits}")
+    assert hits[0.01] > 0.75
+    assert abs(hits[0.0] - 0.5) < 0.2
+
+
+def test_a_missing_feature_is_no_obstacle() -> None:
+    holes = pl.when(pl.int_range(pl.len()) % 3 == 0).then(None).otherwise("tilt").alias("tilt")
+    gappy = GROUP.features.with_columns(holes)
+    for recipe in (SEEING, BOOSTED):
+        taken = training_snapshot(gappy, GROUP.labels, recipe.features, recipe.label, day(199))
+        assert np.isnan(taken.matrix).any()
+        model = train("x", recipe, taken, NOTHING_LEARNED, thesis_green=False)
+        assert np.isfinite(model.raw_probability(gappy)).all()
+
+
+def test_predictions_are_calibrated_and_stand_beside_the_base_rate() -> None:
+    found = learned()
+    rows = GROUP.features.head(7)
+    predicted = fitted(found=found).predicted(rows)
+    raw = predicted["probability_raw"].to_numpy()
+    assert predicted["probability_up"].to_numpy() == pytest.approx(found.calibrator(raw), abs=0.0)
+    assert (predicted["probability_lower"] < predicted["probability_upper"]).all()
+    assert predicted["base_rate"].to_list() == [0.55] * 7
+    nothing = fitted().predicted(rows)
+    assert nothing["probability_up"].to_list() == raw.tolist()
+    assert nothing["base_rate"].null_count() == 7
+    for model in (fitted(), fitted(found=found), fitted(BOOSTED, found)):
+        none = model.predicted(rows.head(0))
+        assert none.height == 0
+        assert set(none.dtypes) == {pl.Float64}
+
+
+@pytest.mark.parametrize("recipe", [SEEING, BOOSTED])
+def test_contributions_add_up_to_the_log_odds(recipe: Recipe) -> None:
+    model = fitted(recipe)
+    rows = GROUP.features.head(20)
+    found = model.contributions(rows)
+    assert found is not None
+    assert found.shape == (20, 3)
+    raw = model.raw_probability(rows)
+    assert found.sum(axis=1) == pytest.approx(np.log(raw / (1.0 - raw)), abs=1e-9)
+    assert fitted(BLIND).contributions(rows) is None
