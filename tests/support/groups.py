@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,12 @@ STANDING: Mapping[str, Recipe] = {"logistic": SEEING, "no_signal": BLIND}
 PRICES = {"SIM_HE": 80.0, "SIM_ZO": 350.0}
 
 
+@cache
+def spec(market: str) -> MarketSpec:
+    """A market's specification; reading all files takes a while."""
+    return load_markets()[market]
+
+
 def day(i: int) -> date:
     """Session number i; every day is one."""
     return START + timedelta(days=i)
@@ -55,7 +61,7 @@ class Group:
     @property
     def specs(self) -> list[MarketSpec]:
         """The markets of the arrays."""
-        return [load_markets()[market] for market in MARKETS]
+        return [spec(market) for market in MARKETS]
 
     @cached_property
     def market(self) -> MarketArrays:
@@ -127,7 +133,7 @@ def _market(
             (far, date(2030, 6, 1), ~first, 1.02),
         )
     ]
-    cost = round_trip_fraction(load_markets()[name], pl.col("settle"))
+    cost = round_trip_fraction(spec(name), pl.col("settle"))
     held = base.with_columns(
         pl.Series("held_contract", np.where(first, near, far)),
         pl.Series("held_return", returns, nan_to_null=True),

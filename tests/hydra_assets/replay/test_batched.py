@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hydra_assets.features.labels import HORIZON_SESSIONS, labels
+from hydra_assets.labels.make import make_labels
+from hydra_assets.labels.spec import FixedHorizon
 from hydra_assets.replay.batched import replay
 from hydra_assets.replay.breakers import BreakerReason, BreakerState
 from hydra_assets.replay.decisions import DecisionKind, Decisions
@@ -38,14 +39,23 @@ def test_a_decision_earns_from_the_settle_it_is_filled_at() -> None:
 @pytest.mark.parametrize("t", [0, 1, 4])
 def test_label_and_profit_are_about_the_same_window(t: int) -> None:
     # Wanted from the cutoff of t for as long as the label looks: the profit is the label's return on the entry's value.
-    prices = [80.0, 81.0, 83.0, 82.0, 86.0, 85.0, 84.0, 88.0, 87.0, 90.0, 91.0]
-    returns = [None] + [b / a - 1.0 for a, b in pairwise(prices)]
-    days = [date(2020, 1, day + 1) for day in range(11)]
-    rows = labels(pl.DataFrame({"market": ["SIM_0"] * 11, "session": days, "held_return": returns}))
-    label = rows.filter(pl.col("session") == days[t])["label_return"][0]
-    wanted = [1 if t <= s < t + HORIZON_SESSIONS else 0 for s in range(11)]
+    # Five sessions before come first: a label needs a volatility.
+    before = [80.0, 81.0, 80.0, 79.0, 80.0]
+    prices = [*before, 80.0, 81.0, 83.0, 82.0, 86.0, 85.0, 84.0, 88.0, 87.0, 90.0, 91.0]
+    n, decided, spec = len(prices), len(before) + t, FixedHorizon(vol_sessions=5)
+    held = pl.DataFrame(
+        {
+            "market": "SIM_0",
+            "session": [date(2020, 1, day + 1) for day in range(n)],
+            "held_contract": "A",
+            "held_return": [None] + [b / a - 1.0 for a, b in pairwise(prices)],
+            "round_trip_cost": 0.0,
+        }
+    )
+    label = make_labels(held, spec)["label_return"][decided]
+    wanted = [1 if decided <= s < decided + spec.horizon_sessions else 0 for s in range(n)]
     result = replay(world(prices), lots(*wanted), config(costs=FREE))
-    assert result.gross[0].sum() == pytest.approx(label * prices[t + 1] * MULTIPLIER)
+    assert result.gross[0].sum() == pytest.approx(label * prices[decided + 1] * MULTIPLIER)
 
 
 def test_at_the_open_the_session_of_the_fill_counts_from_its_price() -> None:
