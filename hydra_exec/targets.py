@@ -7,7 +7,7 @@ import polars as pl
 
 from hydra_assets.evaluation.strategies import shares_of, size_factors
 from hydra_assets.replay.inputs import aligned
-from hydra_assets.replay.market import MarketArrays
+from hydra_assets.replay.market import MarketArrays, faults
 from hydra_assets.replay.sizing import kelly_lots, sizing_tables
 from hydra_assets.replay.tables import ReplayConfig
 
@@ -24,7 +24,8 @@ class TargetReason(StrEnum):
     NO_PRICE = "no_price"
     STALE_SETTLE = "stale_settle"
     NO_SIZE = "no_size"
-    """There is a probability and nothing to compare it with: no outcome was known when its model was fitted."""
+    """There is a probability and no size to it: no outcome was known when its model was fitted, or the market has no
+    volatility or volume to size by (a fault of the replay, which keeps what it holds there too)."""
     DENSITY_GATE_RED = "density_gate_red"
     """The session's options cannot be believed (``density_gate``), and with them neither can the prediction."""
     THESIS_GATE_RED = "thesis_gate_red"
@@ -56,6 +57,8 @@ def wanted_lots(
     sizes = sizing_tables(market, config.sizing)
     factor = size_factors(divergence, market)
     lots = kelly_lots(shares, float(config.capital_cents), sizes.rate, sizes.cap_rate, sizes.cap_lots, factor)
+    # As in the replay: a session with a fault decides nothing; a size of zero would be an order to leave.
+    lots = np.where(faults(market) == 0, lots, np.nan)
     days = pl.Series(market.days).cast(pl.Int32).cast(pl.Date)
     return pl.concat(
         pl.DataFrame(
@@ -102,7 +105,7 @@ def target_positions(
         (pl.col("settle_age_sessions") > MAX_SETTLE_AGE_SESSIONS, TargetReason.STALE_SETTLE),
         (pl.col("lots").is_null(), TargetReason.NO_SIZE),
         (pl.col("gate_red") & real, TargetReason.DENSITY_GATE_RED),
-        ((pl.col("thesis_gate") != "green") & real, TargetReason.THESIS_GATE_RED),
+        (pl.col("thesis_gate").ne_missing("green") & real, TargetReason.THESIS_GATE_RED),
     )
     # The first case that holds decides: each is put before the ones after it.
     reason: pl.Expr = pl.lit(str(TargetReason.OK))

@@ -30,10 +30,10 @@ class SnapshotStore:
         """Keep a snapshot for a training date; ``origin`` says what it was taken from (tables and versions)."""
         file = self.root / f"{snapshot.sha256}.parquet"
         file.parent.mkdir(parents=True, exist_ok=True)
-        if not file.exists():
-            temporary = file.with_suffix(".tmp")
-            snapshot.rows.write_parquet(temporary, compression="zstd")
-            temporary.replace(file)
+        # Written even where it exists: taking a snapshot again is the remedy for a damaged file.
+        temporary = file.with_suffix(".tmp")
+        snapshot.rows.write_parquet(temporary, compression="zstd")
+        temporary.replace(file)
         pointer = self._pointer(group, training_date)
         pointer.parent.mkdir(parents=True, exist_ok=True)
         record = {
@@ -56,14 +56,14 @@ class SnapshotStore:
         record = json.loads(pointer.read_text(encoding="utf-8"))
         file = self.root / f"{record['sha256']}.parquet"
         remedy = f"materialise training_snapshot of {group} {training_date} again"
+        names, label = tuple(record["features"]), LabelKind(record["label"])
+        cutoff = date.fromisoformat(record["cutoff"])
         try:
             rows = pl.read_parquet(file)
+            found = digest(rows, names, label, cutoff)
         except (OSError, pl.exceptions.PolarsError) as broken:
             msg = f"snapshot {file.name} cannot be read: {remedy}"
             raise SnapshotError(msg) from broken
-        names, label = tuple(record["features"]), LabelKind(record["label"])
-        cutoff = date.fromisoformat(record["cutoff"])
-        found = digest(rows, names, label, cutoff)
         if found != record["sha256"]:
             msg = f"snapshot {file.name} has digest {found[:12]}: it was changed or damaged; {remedy}"
             raise SnapshotError(msg)

@@ -1,14 +1,13 @@
-"""Targets, limits and fills by hand."""
+"""Limits and fills by hand."""
 
 from datetime import date, timedelta
 
-import polars as pl
 import pytest
 
 from hydra_assets.state.records import Side
 from hydra_exec.broker import Bar, SimulatedBroker, WorkingOrder
 from hydra_exec.risk_gate import GateCode, Limits
-from hydra_exec.targets import TargetReason, target_positions
+from hydra_exec.targets import TargetReason
 from hydra_exec.trading import Target, limit_price, trade
 
 DAYS = [date(2025, 3, 3) + timedelta(days=i) for i in range(6)]
@@ -25,30 +24,6 @@ def bar(low: float, high: float, contract: str = "HE-2025-04") -> dict[str, Bar]
 
 def broker(**positions: int) -> SimulatedBroker:
     return SimulatedBroker(0.25, 2.5, {name.replace("_", "-"): held for name, held in positions.items()}, [])
-
-
-def test_size_by_hand() -> None:
-    probabilities = [0.5, 0.52, 0.6, 0.9, 0.43, None, 0.8, 0.8]
-    reasons = ["ok"] * 5 + ["no_champion", "ok", "ok"]
-    days = [DAYS[0] + timedelta(days=i) for i in range(8)]
-    rows = target_positions(
-        pl.DataFrame(
-            {"market": "SIM_HE", "session": days, "probability_up": probabilities, "prediction_reason": reasons}
-        ),
-        pl.DataFrame(
-            {
-                "session": days,
-                "contract": "HE-2025-04",
-                "settle": [100.0] * 6 + [None, 100.0],
-                "settle_age_sessions": [0] * 7 + [1],
-            }
-        ),
-        5,
-        pl.DataFrame({"session": [days[3]]}),
-    )
-    assert rows["target_contracts"].to_list() == [0, 1, 5, 0, -4, 0, 0, 0]
-    wanted = ["ok", "ok", "ok", "density_gate_red", "ok", "no_champion", "no_price", "stale_settle"]
-    assert rows["target_reason"].to_list() == wanted
 
 
 def test_limits_are_on_the_grid_on_the_far_side() -> None:
