@@ -6,6 +6,7 @@ import pytest
 from hydra_agent.evaluation import GroupData, evaluate, fit_recipe, judged_rows
 from hydra_agent.judge import VerdictCode
 from hydra_assets.models.linear import Logistic
+from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.recipe import Recipe
 from tests.support.groups import day, group, spec
 
@@ -48,7 +49,7 @@ def test_judged_sessions_overlap_no_label_that_was_trained_on() -> None:
     fitted = fit_recipe("candidate", SEEING, DATA, CUTOFF)
     assert fitted is not None
     assert (fitted.cutoff, fitted.training_rows) == (CUTOFF, 2 * (299 - 6 - 18 + 1))
-    assert fitted.recalibration.base_rate is None
+    assert fitted.recalibration is AS_IT_IS
     assert not fitted.thesis_green
     # Costs are the label's own: 0.6 ticks of 0.025 at 400 a point is 6, with 2.5 of fee 8.5, both twice.
     he = rows.filter(market="SIM_HE", session=day(350)).row(0, named=True)

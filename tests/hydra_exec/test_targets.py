@@ -20,7 +20,7 @@ from tests.support.groups import MARKETS, Group, day, group
 N = 90
 FACTORS = {"market": pl.String, "session": pl.Date, "size_factor": pl.Float64}
 NO_FACTOR = pl.DataFrame(schema=FACTORS)
-SIZED = ReplayConfig(capital=1_000_000.0, sizing=SizingConfig(volatility_target=0.02))
+SIZED = ReplayConfig(capital=1_000_000.0, sizing=SizingConfig(kelly_fraction=0.1, volatility_target=0.04))
 
 
 def with_gaps(of: Group) -> pl.DataFrame:

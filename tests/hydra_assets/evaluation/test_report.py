@@ -11,7 +11,7 @@ from hydra_assets.evaluation.report import SCHEMA, replay_rows
 from hydra_assets.replay.tables import ReplayConfig
 from tests.support.groups import MARKETS, day, group
 
-GROUP = group(300)
+GROUP = group(300, edge=0.012)
 PLAYED = GROUP.play({})
 ROWS = pl.concat([replay_rows(PLAYED, market) for market in MARKETS])
 

@@ -6,9 +6,8 @@ import polars as pl
 import pytest
 
 from hydra_assets.columns import PREDICTIONS
-from hydra_assets.models.calibration import Calibrator, Method
 from hydra_assets.models.predict import ESTIMATES, NEEDED, Champion, PredictionReason, predict
-from hydra_assets.models.recalibrated import Recalibration
+from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.snapshot import training_snapshot
 from hydra_assets.models.trained import train
@@ -80,7 +79,7 @@ def test_no_champion_at_all_is_a_legal_state() -> None:
 def test_a_trained_model_is_a_champion_and_later_sessions_change_no_earlier_one() -> None:
     data = group(250)
     taken = training_snapshot(data.features, data.labels, SEEING.features, SEEING.label, day(199))
-    model = train("x", SEEING, taken, Recalibration(Calibrator(Method.IDENTITY, 0, 0.0), None, 0.5), thesis_green=True)
+    model = train("x", SEEING, taken, AS_IT_IS, thesis_green=True)
 
     def champion(session: date) -> Champion | None:
         return (1, model.sha256, model) if session > model.cutoff else None

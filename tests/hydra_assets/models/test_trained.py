@@ -6,19 +6,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hydra_assets.models.calibration import Calibrator, Method, OutOfFold, calibrate
+from hydra_assets.models.calibration import OutOfFold, calibrate
 from hydra_assets.models.conformal import venn_abers
 from hydra_assets.models.evaluate import score
+from hydra_assets.models.labelled import calendar_of
 from hydra_assets.models.lightgbm_model import LightGbm
 from hydra_assets.models.protocol import ModelError, ModelReason
-from hydra_assets.models.recalibrated import Recalibration
+from hydra_assets.models.recalibrated import AS_IT_IS, Recalibration
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.snapshot import Snapshot, training_snapshot
 from hydra_assets.models.trained import TrainedModel, train
+from hydra_assets.models.weights import average_uniqueness
 from tests.support.groups import BLIND, BOOSTED, SEEING, Group, day, group
 
 GROUP = group(300)
-NOTHING_LEARNED = Recalibration(Calibrator(Method.IDENTITY, 0, 0.0), None, None)
 RECIPES = {"boosted": BOOSTED, "logistic": SEEING, "no_signal": BLIND}
 
 
@@ -26,7 +27,7 @@ def snapshot(of: Group = GROUP, recipe: Recipe = SEEING, cutoff: int = 199) -> S
     return training_snapshot(of.features, of.labels, ("carry", "tilt", "slope"), recipe.label, day(cutoff))
 
 
-def fitted(recipe: Recipe = SEEING, found: Recalibration = NOTHING_LEARNED, of: Group = GROUP) -> TrainedModel:
+def fitted(recipe: Recipe = SEEING, found: Recalibration = AS_IT_IS, of: Group = GROUP) -> TrainedModel:
     return train("logistic", recipe, snapshot(of), found, thesis_green=True)
 
 
@@ -40,13 +41,13 @@ def learned() -> Recalibration:
         decided=np.arange(400).astype("datetime64[D]"),
         trained_until=np.full(400, -1).astype("datetime64[D]"),
     )
-    return Recalibration(calibrate(seen), venn_abers(seen), 0.55)
+    return Recalibration(calibrate(seen), venn_abers(seen))
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
 @pytest.mark.parametrize("interval", [False, True])
 def test_an_artefact_survives_the_round_trip(name: str, interval: bool) -> None:
-    model = fitted(RECIPES[name], learned() if interval else NOTHING_LEARNED)
+    model = fitted(RECIPES[name], learned() if interval else AS_IT_IS)
     again = TrainedModel.from_bytes(model.to_bytes(), model.sha256)
     assert again.to_bytes() == model.to_bytes()
     assert model.sha256 == hashlib.sha256(model.to_bytes()).hexdigest() == again.sha256
@@ -56,22 +57,37 @@ def test_an_artefact_survives_the_round_trip(name: str, interval: bool) -> None:
     assert again.predicted(GROUP.features)["probability_lower"].null_count() == (0 if interval else 600)
 
 
+def test_the_base_rate_is_the_share_of_rises_among_the_training_rows() -> None:
+    rows = snapshot().rows
+    weights = average_uniqueness(rows, calendar_of(rows))
+    up = (rows["label_class"] == "up").to_numpy()
+    assert fitted().base_raw == pytest.approx(weights[up].sum() / weights.sum(), rel=1e-12)
+    # Five labels of a market run at all times but at both ends, so it is about the plain share.
+    assert fitted().base_raw == pytest.approx(up.mean(), abs=0.02)
+    # Whoever knows nothing says the base rate and nothing else, calibrated or not.
+    for found in (AS_IT_IS, learned()):
+        blind = fitted(BLIND, found).predicted(GROUP.features)
+        assert blind["probability_up"].to_numpy() == pytest.approx(blind["base_rate"].to_numpy(), abs=1e-12)
+    window = fitted(SEEING.model_copy(update={"window_sessions": 80}))
+    assert window.base_raw != fitted().base_raw
+
+
 def test_the_same_recipe_and_snapshot_give_the_same_bytes() -> None:
     assert fitted(BOOSTED).to_bytes() == fitted(BOOSTED).to_bytes()
     later = pl.col("session") > day(199)
     moved = GROUP.features.with_columns(pl.when(later).then(9.0).otherwise("tilt").alias("tilt"))
     taken = training_snapshot(moved, GROUP.labels, ("carry", "tilt", "slope"), SEEING.label, day(199))
-    assert train("logistic", BOOSTED, taken, NOTHING_LEARNED, thesis_green=True).sha256 == fitted(BOOSTED).sha256
+    assert train("logistic", BOOSTED, taken, AS_IT_IS, thesis_green=True).sha256 == fitted(BOOSTED).sha256
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        train("other", SEEING, snapshot(), NOTHING_LEARNED, thesis_green=True),
-        train("logistic", SEEING, snapshot(), NOTHING_LEARNED, thesis_green=False),
-        train("logistic", SEEING, snapshot(cutoff=198), NOTHING_LEARNED, thesis_green=True),
-        train("logistic", SEEING.model_copy(update={"seed": 8}), snapshot(), NOTHING_LEARNED, thesis_green=True),
-        train("logistic", SEEING, snapshot(), Recalibration(NOTHING_LEARNED.calibrator, None, 0.5), thesis_green=True),
+        train("other", SEEING, snapshot(), AS_IT_IS, thesis_green=True),
+        train("logistic", SEEING, snapshot(), AS_IT_IS, thesis_green=False),
+        train("logistic", SEEING, snapshot(cutoff=198), AS_IT_IS, thesis_green=True),
+        train("logistic", SEEING.model_copy(update={"seed": 8}), snapshot(), AS_IT_IS, thesis_green=True),
+        train("logistic", SEEING, snapshot(), Recalibration(learned().calibrator, None), thesis_green=True),
     ],
 )
 def test_whatever_differs_is_another_artefact(changed: TrainedModel) -> None:
@@ -104,7 +120,7 @@ def test_the_recipe_s_window_is_what_is_trained_on() -> None:
     early = pl.col("session") <= day(193 - 80)
     moved = GROUP.features.with_columns(pl.when(early).then(9.0).otherwise("tilt").alias("tilt"))
     taken = training_snapshot(moved, GROUP.labels, ("carry", "tilt", "slope"), recipe.label, day(199))
-    other = train("logistic", recipe, taken, NOTHING_LEARNED, thesis_green=True)
+    other = train("logistic", recipe, taken, AS_IT_IS, thesis_green=True)
     assert other.snapshot_sha256 != model.snapshot_sha256
     assert other.fitted.to_json() == model.fitted.to_json()
     assert fitted().fitted.to_json() != model.fitted.to_json()
@@ -124,18 +140,18 @@ def test_features_are_a_subset_of_the_snapshot_s() -> None:
 
 def test_snapshots_that_cannot_carry_a_model_say_why() -> None:
     with pytest.raises(ModelError) as few:
-        train("x", SEEING, snapshot(cutoff=50), NOTHING_LEARNED, thesis_green=False)
+        train("x", SEEING, snapshot(cutoff=50), AS_IT_IS, thesis_green=False)
     assert few.value.reason is ModelReason.TOO_FEW_ROWS
     whole = snapshot()
     up = whole.rows.with_columns(pl.lit("up").alias("label_class"))
     with pytest.raises(ModelError) as one:
-        train("x", SEEING, Snapshot(up, whole.features, whole.label, whole.cutoff, ""), NOTHING_LEARNED, False)
+        train("x", SEEING, Snapshot(up, whole.features, whole.label, whole.cutoff, ""), AS_IT_IS, False)
     assert one.value.reason is ModelReason.ONE_CLASS
     with pytest.raises(ModelError) as none:
         fitted(Recipe(features=("slope",)))
     assert none.value.reason is ModelReason.NO_USABLE_FEATURE
     with pytest.raises(ModelError) as empty:
-        train("x", SEEING, snapshot(cutoff=5), NOTHING_LEARNED, thesis_green=False)
+        train("x", SEEING, snapshot(cutoff=5), AS_IT_IS, thesis_green=False)
     assert empty.value.reason is ModelReason.TOO_FEW_ROWS
 
 
@@ -157,7 +173,7 @@ def test_a_missing_feature_is_no_obstacle() -> None:
     for recipe in (SEEING, BOOSTED):
         taken = training_snapshot(gappy, GROUP.labels, recipe.features, recipe.label, day(199))
         assert np.isnan(taken.matrix).any()
-        model = train("x", recipe, taken, NOTHING_LEARNED, thesis_green=False)
+        model = train("x", recipe, taken, AS_IT_IS, thesis_green=False)
         assert np.isfinite(model.raw_probability(gappy)).all()
 
 
@@ -168,10 +184,11 @@ def test_predictions_are_calibrated_and_stand_beside_the_base_rate() -> None:
     raw = predicted["probability_raw"].to_numpy()
     assert predicted["probability_up"].to_numpy() == pytest.approx(found.calibrator(raw), abs=0.0)
     assert (predicted["probability_lower"] < predicted["probability_upper"]).all()
-    assert predicted["base_rate"].to_list() == [0.55] * 7
+    base = fitted(found=found).base_raw
+    assert predicted["base_rate"].to_list() == found.calibrator(np.full(7, base)).tolist()
     nothing = fitted().predicted(rows)
     assert nothing["probability_up"].to_list() == raw.tolist()
-    assert nothing["base_rate"].null_count() == 7
+    assert nothing["base_rate"].to_list() == [base] * 7
     for model in (fitted(), fitted(found=found), fitted(BOOSTED, found)):
         none = model.predicted(rows.head(0))
         assert none.height == 0

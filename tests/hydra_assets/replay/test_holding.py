@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hydra_assets.replay.holding import neutral_shares, over_horizon
+from hydra_assets.replay.holding import net_of_cost, neutral_shares, over_horizon, round_trip_share
 from hydra_assets.replay.sizing import check_payoffs, signed_kelly
+from tests.hydra_assets.replay.worlds import world
 
 NAN = float("nan")
 PROBABILITIES = st.floats(0.0, 1.0)
@@ -41,6 +42,34 @@ def test_what_is_missing_or_certain_is_no_share() -> None:
     p = np.array([NAN, 0.6, 0.6, 0.6])
     base = np.array([0.5, NAN, 0.0, 1.0])
     assert np.isnan(neutral_shares(p, base)).all()
+
+
+def test_a_bet_earns_its_round_trip_or_is_none() -> None:
+    shares = np.array([0.2, -0.2, 0.05, -0.05, 0.0, 0.3, NAN])
+    cost = np.array([0.1, 0.1, 0.1, 0.1, 0.1, NAN, 0.1])
+    found = net_of_cost(shares, cost)
+    assert found[:6] == pytest.approx([0.1, -0.1, 0.0, 0.0, 0.0, 0.0])
+    assert np.isnan(found[6])
+
+
+@given(st.floats(-1.0, 1.0), st.floats(0.0, 2.0))
+def test_costs_never_turn_a_bet_round_nor_make_it_larger(share: float, cost: float) -> None:
+    left = float(net_of_cost(np.array(share), np.array(cost)))
+    assert abs(left) <= abs(share)
+    assert left * share >= 0.0
+
+
+def test_a_round_trip_by_hand() -> None:
+    # Half-spread 6 and fee 2.50, twice: 17 of money. A lot at 80 moves 0.02 * 80 * 400 = 640 in a session, twice as
+    # much in four, of which the mean absolute part is sqrt(2 / pi).
+    market = world([80.0, 40.0, NAN, 80.0], sigma_daily=[0.02, 0.02, 0.02, NAN])
+    found = round_trip_share(market, 4)[:, 0]
+    assert found[0] == pytest.approx(17.0 / (np.sqrt(2.0 / np.pi) * 1_280.0))
+    assert found[1] == pytest.approx(2.0 * found[0])
+    assert np.isnan(found[2:]).all()
+    assert round_trip_share(market, 1)[0, 0] == pytest.approx(2.0 * found[0])
+    # A flat price has no move that could pay for anything.
+    assert np.isnan(round_trip_share(world([80.0], sigma_daily=[0.0]), 4)).all()
 
 
 def test_a_position_is_the_mean_of_the_last_decisions() -> None:
