@@ -8,17 +8,13 @@ import polars as pl
 
 from hydra_agent.judge import Verdict, VerdictCode, compare
 from hydra_assets.features.dictionary import FEATURE_NAMES
-from hydra_assets.models.calibration import Calibrator, Method
 from hydra_assets.models.evaluate import score
 from hydra_assets.models.labelled import labelled_rows
 from hydra_assets.models.protocol import ModelError
-from hydra_assets.models.recalibrated import Recalibration
+from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.snapshot import training_snapshot
 from hydra_assets.models.trained import TrainedModel, train
-
-UNCALIBRATED = Recalibration(Calibrator(Method.IDENTITY, 0, 0.0), None, None)
-"""A comparison of single fits has no walk-forward to calibrate by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +26,13 @@ class GroupData:
 
 
 def fit_recipe(name: str, recipe: Recipe, data: GroupData, cutoff: date) -> TrainedModel | None:
-    """Fit a recipe to what was known at the cutoff; None where the snapshot cannot carry it."""
+    """Fit a recipe to what was known at the cutoff; None where the snapshot cannot carry it.
+
+    A comparison of single fits has no walk-forward to calibrate by.
+    """
     snapshot = training_snapshot(data.features, data.labels, recipe.features, recipe.label, cutoff)
     try:
-        return train(name, recipe, snapshot, UNCALIBRATED, thesis_green=False)
+        return train(name, recipe, snapshot, AS_IT_IS, thesis_green=False)
     except ModelError:
         return None
 

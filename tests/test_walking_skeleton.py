@@ -20,8 +20,7 @@ from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeReso
 from hydra_assets.defs.training import snapshots_of
 from hydra_assets.features.assemble import FEATURE_NAMES
 from hydra_assets.lake import Lake
-from hydra_assets.models.calibration import Calibrator, Method
-from hydra_assets.models.recalibrated import Recalibration
+from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.recipe import FIRST_RECIPES
 from hydra_assets.models.trained import train
 from hydra_assets.registry.champions import Record, crown
@@ -225,8 +224,7 @@ def crown_one(home: HomeResource, database: DatabaseResource) -> None:
     """What a judged experiment would do: a recipe fitted to a training date's own snapshot becomes the champion."""
     snapshot = snapshots_of(home).get("sim", CROWNED)
     assert snapshot is not None
-    found = Recalibration(Calibrator(Method.IDENTITY, 0, 0.0), None, 0.5)
-    model = train("boosted", FIRST_RECIPES["boosted"], snapshot, found, thesis_green=False)
+    model = train("boosted", FIRST_RECIPES["boosted"], snapshot, AS_IT_IS, thesis_green=False)
     registry = MlflowRegistry(os.environ["MLFLOW_TRACKING_URI"])
     crown(database.engine, registry, "sim", model, Record(), Promotion("sim", 0, "", "", "", None, "by_test"))
 

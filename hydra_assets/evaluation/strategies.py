@@ -10,7 +10,7 @@ from hydra_assets.models.recalibrated import recalibrated
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.replay.batched import replay
 from hydra_assets.replay.decisions import DecisionKind, Decisions
-from hydra_assets.replay.holding import neutral_shares, over_horizon
+from hydra_assets.replay.holding import net_of_cost, neutral_shares, over_horizon, round_trip_share
 from hydra_assets.replay.inputs import aligned
 from hydra_assets.replay.market import MarketArrays
 from hydra_assets.replay.result import ReplayResult
@@ -24,12 +24,13 @@ def walked(features: pl.DataFrame, labels: pl.DataFrame, recipe: Recipe) -> pl.D
 
 
 def shares_of(predictions: pl.DataFrame, market: MarketArrays, horizon_sessions: int) -> Floats:
-    """Signed Kelly shares that predictions are worth, held over their horizon, ``[session, market]``.
+    """Signed Kelly shares that predictions are worth after costs, held over their horizon, ``[session, market]``.
 
     ``predictions`` has market, session, probability_up and base_rate.
     """
     probability, base = (aligned(predictions, name, market) for name in ("probability_up", "base_rate"))
-    return over_horizon(neutral_shares(probability, base), market.tradable, horizon_sessions)
+    worth = net_of_cost(neutral_shares(probability, base), round_trip_share(market, horizon_sessions))
+    return over_horizon(worth, market.tradable, horizon_sessions)
 
 
 def size_factors(divergence: pl.DataFrame, market: MarketArrays) -> Floats:

@@ -43,7 +43,7 @@ def assemble(sources: Sources, sessions: pl.DataFrame) -> pl.DataFrame:
         sources.headlines.select(*KEY, "headline_score"),
         sources.order_flow.select(*KEY, "order_flow_score"),
         sources.sentiment.select(*KEY, "sentiment_score", "sentiment_confidence", "sentiment_reason"),
-        sources.divergence.select(*KEY, "tilt_z", *names_of(Group.DIVERGENCE), "divergence_reason"),
+        sources.divergence.select(*KEY, "tilt_z", "options_z", *names_of(Group.DIVERGENCE), "divergence_reason"),
         curve_features(sources.curve),
         season_features(sessions),
         sources.pool.select(*KEY, "pool_momentum", "pool_vol_change"),

@@ -84,6 +84,7 @@ REAL_WORLD = "real_world_density"
 FEATURES: tuple[Feature, ...] = (
     _options("tilt", "1", "Tilt of the 60-day density in excess of the lognormal of equal total variance."),
     _options("tilt_z", SD, "Tilt against its own past.", "divergence"),
+    _options("options_z", SD, "The options view against its past.", "divergence"),
     _options("tilt_change_5", "1", "Change of the tilt over five sessions."),
     _options("tilt_mode", "1", "Mode of the 60-day density in excess of the lognormal's."),
     _options("tilt_probability", "fraction", "P(S_T > F) at 60 days in excess of the lognormal's."),
@@ -112,7 +113,6 @@ FEATURES: tuple[Feature, ...] = (
     _sentiment("order_flow_score", "score", "Accumulation against liquidation.", "order_flow_scores"),
     _sentiment("sentiment_score", "score", "Composite of all sources.", "sentiment"),
     _sentiment("sentiment_confidence", "fraction", "Trust in the composite.", "sentiment"),
-    _gap("options_z", "The options view against its past."),
     _gap("sentiment_z", "Sentiment against its past."),
     _gap("divergence_z", "Gap of the two views against its past."),
     _curve("carry", A_YEAR, "Annualised log difference of front and next settle."),

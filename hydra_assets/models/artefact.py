@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hydra_assets.models.protocol import FeatureState, Floats, ModelError, ModelReason
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the content of a kind changes its meaning."""
 
 

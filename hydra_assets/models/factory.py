@@ -9,8 +9,9 @@ from pydantic import Field, TypeAdapter
 
 from hydra_assets.models.artefact import opened
 from hydra_assets.models.baseline import BaseRate
+from hydra_assets.models.bins import SharedBins
 from hydra_assets.models.ensemble import Ensemble
-from hydra_assets.models.lightgbm_model import LightGbm, SharedBins
+from hydra_assets.models.lightgbm_model import LightGbm
 from hydra_assets.models.linear import Logistic
 from hydra_assets.models.network import Network
 from hydra_assets.models.protocol import Fitted, Floats, Ints, ModelError, ModelReason

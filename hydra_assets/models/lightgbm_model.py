@@ -1,13 +1,16 @@
 """The gradient-boosted classifier (LightGBM): deterministic, with constraints by name; folds can share their bins."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.special import expit, logit
 
 from hydra_assets.models.artefact import sealed, sha256, states
+from hydra_assets.models.bins import THREADS, SharedBins, bin_parameters
+from hydra_assets.models.prior import checked_prior, prior_parts
 from hydra_assets.models.protocol import (
     FeatureState,
     Floats,
@@ -17,13 +20,8 @@ from hydra_assets.models.protocol import (
     Specification,
     TrainingRows,
     checked,
-    checked_names,
     prediction_matrix,
 )
-
-THREADS = 1
-"""A few thousand rows train as fast on one thread, and threads that spin starve whatever runs beside them: with two
-beside other work the same 48 folds took eight times as long. Folds in parallel use the cores instead."""
 
 
 class EarlyStopping(BaseModel):
@@ -49,22 +47,38 @@ class FittedLightGbm:
     unused: dict[str, FeatureState]
     trees: int
     text: str
+    prior: Mapping[str, float] = field(default_factory=dict)
+    base: float = 0.0
+    """Log-odds of the training rows' base rate, where there is a prior for the trees to correct; else 0."""
+    centre: tuple[float, ...] = ()
+    """Mean of the prior's parts over the training rows, by feature."""
     kind: Literal["lightgbm"] = "lightgbm"
 
     def probability(self, matrix: Floats) -> Floats:
         """Probability of a target of 1, ``[n]``."""
-        return self._predict(matrix)
+        if not self.prior:
+            return self._predict(matrix)
+        believed = prior_parts(self.prior, prediction_matrix(matrix, self.feature_names), self.feature_names)
+        found: Floats = expit(self._predict(matrix, raw_score=True) + self.base + np.sum(believed, axis=1))
+        return found
 
     def contributions(self, matrix: Floats) -> Floats:
-        """Log-odds by feature ``[n, f + 1]``: TreeSHAP of LightGBM (Lundberg et al. 2020); last is the expectation."""
-        return self._predict(matrix, pred_contrib=True)
+        """Log-odds by feature ``[n, f + 1]``: TreeSHAP of LightGBM (Lundberg et al. 2020); last is the expectation.
+
+        A prior is linear, so its own Shapley values, part less mean part, are added.
+        """
+        found = self._predict(matrix, pred_contrib=True)
+        if self.prior:
+            found[:, :-1] += prior_parts(self.prior, matrix, self.feature_names) - np.array(self.centre)
+            found[:, -1] += self.base + sum(self.centre)
+        return found
 
     def _predict(self, matrix: Floats, **how: bool) -> Floats:
         import lightgbm  # noqa: PLC0415  a second of import that most processes do not need
 
         rows = prediction_matrix(matrix, self.feature_names)
         if not len(rows):
-            return np.empty((0, len(self.feature_names) + 1) if how else 0)
+            return np.empty((0, len(self.feature_names) + 1) if "pred_contrib" in how else 0)
         booster = lightgbm.Booster(model_str=self.text)
         return np.asarray(booster.predict(np.ascontiguousarray(rows), num_threads=THREADS, **how), dtype=np.float64)
 
@@ -76,6 +90,9 @@ class FittedLightGbm:
             "trees": self.trees,
             "text": self.text,
             "text_sha256": sha256(self.text),
+            "prior": dict(self.prior),
+            "base": self.base,
+            "centre": list(self.centre),
         }
 
     def to_json(self) -> str:
@@ -88,7 +105,13 @@ class FittedLightGbm:
         if sha256(content["text"]) != content["text_sha256"]:
             raise ModelError(ModelReason.DAMAGED_ARTEFACT, "text_sha256", "the text is not what its digest says")
         return FittedLightGbm(
-            tuple(content["feature_names"]), states(content["unused"]), content["trees"], content["text"]
+            tuple(content["feature_names"]),
+            states(content["unused"]),
+            content["trees"],
+            content["text"],
+            content["prior"],
+            content["base"],
+            tuple(content["centre"]),
         )
 
 
@@ -110,6 +133,8 @@ class LightGbm(Specification):
     interactions: tuple[tuple[str, ...], ...] = ()
     """Groups of features; one branch uses features of one group only. A feature in no group is not used at all."""
     early_stopping: EarlyStopping | None = None
+    prior: Mapping[str, float] = {}
+    """What the trees start from and correct, in log-odds per unit of a feature; see ``prior``."""
 
     def fit(
         self, matrix: Floats, target: Floats, weights: Floats, feature_names: Sequence[str], seed: int
@@ -118,24 +143,36 @@ class LightGbm(Specification):
         rows = checked(self, matrix, target, weights, feature_names)
         whole = self._dataset(rows)
 
+        start = self._start(rows)
+        if start is not None:
+            whole.set_init_score(start)
+
         def dataset(kept: slice) -> Any:
             # Edges of all training rows in both parts of early stopping too, as with shared bins.
-            return whole if kept == slice(None) else whole.construct().subset(np.arange(len(rows.matrix))[kept])
+            if kept == slice(None):
+                return whole
+            subset = whole.construct().subset(np.arange(len(rows.matrix))[kept]).construct()
+            if start is not None:
+                subset.set_init_score(start[kept])
+            return subset
 
         return self._finish(rows, seed, dataset)
 
-    def fit_on_bins(self, bins: "SharedBins", rows: Ints, target: Floats, weights: Floats, seed: int) -> FittedLightGbm:
+    def fit_on_bins(self, bins: SharedBins, rows: Ints, target: Floats, weights: Floats, seed: int) -> FittedLightGbm:
         """Fit to the rows (increasing indices ``[k]``) of shared bins; ``target`` and ``weights`` are ``[k]``."""
         if len(rows) and (np.diff(rows) <= 0).any():
             raise ModelError(ModelReason.SHAPE, "rows", "indices do not increase")
         if bins.max_bin != self.max_bin:
             raise ModelError(ModelReason.SHAPE, "max_bin", f"bins were made with {bins.max_bin}, not {self.max_bin}")
         training = checked(self, bins.matrix[rows], target, weights, bins.feature_names)
+        start = self._start(training)
 
         def dataset(kept: slice) -> Any:
             subset = bins.dataset.subset(rows[kept]).construct()
             subset.set_label(training.target[kept])
             subset.set_weight(training.weights[kept])
+            if start is not None:
+                subset.set_init_score(start[kept])
             return subset
 
         return self._finish(training, seed, dataset)
@@ -148,7 +185,7 @@ class LightGbm(Specification):
             label=rows.target,
             weight=rows.weights,
             feature_name=list(rows.feature_names),
-            params=_bin_parameters(self.max_bin),
+            params=bin_parameters(self.max_bin),
         )
 
     def _finish(self, rows: TrainingRows, seed: int, dataset: Any) -> FittedLightGbm:
@@ -157,7 +194,21 @@ class LightGbm(Specification):
         parameters = self._parameters(rows, seed)
         trees = self.trees if self.early_stopping is None else self._stop_at(rows, parameters, dataset)
         booster = lightgbm.train(parameters, dataset(slice(None)), num_boost_round=trees)
-        return FittedLightGbm(rows.feature_names, rows.unused, trees, booster.model_to_string())
+        text = booster.model_to_string()
+        if not self.prior:
+            return FittedLightGbm(rows.feature_names, rows.unused, trees, text)
+        believed = prior_parts(self.prior, rows.matrix, rows.feature_names)
+        centre = np.average(believed, axis=0, weights=rows.weights)
+        return FittedLightGbm(
+            rows.feature_names, rows.unused, trees, text, dict(self.prior), _base(rows), tuple(centre.tolist())
+        )
+
+    def _start(self, rows: TrainingRows) -> Floats | None:
+        """Log-odds ``[n]`` that the trees correct; None without a prior, where LightGBM takes the base rate itself."""
+        checked_prior(self.prior, rows.feature_names)
+        if not self.prior:
+            return None
+        return np.asarray(_base(rows) + np.sum(prior_parts(self.prior, rows.matrix, rows.feature_names), axis=1))
 
     def _stop_at(self, rows: TrainingRows, parameters: dict[str, Any], dataset: Any) -> int:
         """Trees with the least loss on the newest rows, fitted to rows before the gap."""
@@ -186,7 +237,7 @@ class LightGbm(Specification):
             if name not in names:
                 raise ModelError(ModelReason.UNKNOWN_FEATURE, name, "constrained, but no such column")
         parameters: dict[str, Any] = {
-            **_bin_parameters(self.max_bin),
+            **bin_parameters(self.max_bin),
             "objective": "binary",
             "metric": "binary_logloss",
             "num_leaves": self.leaves,
@@ -209,50 +260,8 @@ class LightGbm(Specification):
         return parameters
 
 
-@dataclass(frozen=True, slots=True)
-class SharedBins:
-    """Rows binned once for many folds, as every fold whose training rows hold ``edge_rows`` may use them.
-
-    Bin edges are quantiles of a feature. Taken over all rows they would know later values: no label, but where later
-    quantiles lie, whether a feature ever varies, and which of two values is told apart. That is look-ahead, small and
-    real: a change of the future would change the bytes of a past model. So the edges are of ``edge_rows`` only, the
-    training rows of the *first* fold that uses them; the other rows are put into those edges, one by one. What that
-    costs: a feature that is constant or missing there cannot be split until the edges are taken anew, and values beyond
-    the old range share the outermost bin. Hence `hydra_assets.models.factory.fit_folds` takes new edges every few
-    folds.
-    """
-
-    matrix: Floats
-    feature_names: tuple[str, ...]
-    max_bin: int
-    dataset: Any
-
-    @staticmethod
-    def of(spec: LightGbm, matrix: Floats, edge_rows: Ints, feature_names: Sequence[str]) -> "SharedBins":
-        """Bin rows ``[n, f]`` by the edges of some of them."""
-        import lightgbm  # noqa: PLC0415
-
-        rows = np.ascontiguousarray(matrix, dtype=np.float64)
-        names = checked_names(rows, feature_names)
-        if not len(edge_rows):
-            raise ModelError(ModelReason.TOO_FEW_ROWS, "edge_rows", "no rows to take bin edges from")
-        parameters = _bin_parameters(spec.max_bin)
-        edges = lightgbm.Dataset(
-            rows[edge_rows], label=np.zeros(len(edge_rows)), feature_name=list(names), params=parameters
-        ).construct()
-        binned = lightgbm.Dataset(rows, label=np.zeros(len(rows)), reference=edges, params=parameters).construct()
-        return SharedBins(rows, names, spec.max_bin, binned)
-
-
-def _bin_parameters(max_bin: int) -> dict[str, Any]:
-    return {
-        "max_bin": max_bin,
-        # Else the bins would depend on a leaf's least rows, and could not be shared by mutations that move it.
-        "feature_pre_filter": False,
-        # Its scikit-learn wrapper and OMP_NUM_THREADS disagree; the number is said here.
-        "num_threads": THREADS,
-        "verbosity": -1,
-    }
+def _base(rows: TrainingRows) -> float:
+    return float(logit(np.average(rows.target, weights=rows.weights)))
 
 
 def trees_of(fitted: FittedLightGbm) -> list[dict[str, Any]]:

@@ -1,10 +1,11 @@
 """Regularised logistic regression on standardised features: the plain baseline, a list of coefficients.
 
 log-odds = b0 + Σ β_j z_j + Σ γ_j m_j, with z the standardised, median-imputed, clipped feature and m its indicator of
-missing. The coefficients minimise Σ w_i loss_i + Σ (β² + γ²) / (2 s²): the mode under normal priors of sd ``s``.
+missing. The coefficients minimise Σ w_i loss_i + Σ ((β - μ)² + γ²) / (2 s²): the mode under normal priors of sd ``s``
+around the recipe's beliefs μ, which are zero unless it says otherwise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,8 @@ from pydantic import Field
 from scipy.special import expit
 
 from hydra_assets.models.artefact import array_of, numbers, sealed, states
+from hydra_assets.models.map_logistic import map_logistic
+from hydra_assets.models.prior import checked_prior
 from hydra_assets.models.protocol import (
     FeatureState,
     Floats,
@@ -145,35 +148,41 @@ class FittedLogistic:
 
 
 class Logistic(Specification):
-    """Logistic regression with a normal prior on each coefficient."""
+    """Logistic regression with a normal prior on each coefficient; none on the intercept."""
 
     kind: Literal["logistic"] = "logistic"
     prior_sd: Annotated[float, Field(gt=0, le=10)] = 0.1
     """Log-odds per standard deviation of a feature. At 0.1 one standard deviation moves an even chance to 52.5 %, which
     is about what a daily signal of a futures market can be worth."""
-    max_iterations: Annotated[int, Field(ge=10)] = 500
+    prior: Mapping[str, float] = {}
+    """Mean of the prior by feature, in log-odds per unit of the feature; zero for all others."""
 
     def fit(
         self, matrix: Floats, target: Floats, weights: Floats, feature_names: Sequence[str], seed: int
     ) -> FittedLogistic:
         """Fit; the problem is convex, so ``seed`` is not used."""
-        from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
-
         del seed
         rows = checked(self, matrix, target, weights, feature_names)
+        checked_prior(self.prior, rows.feature_names)
         design = Design.of(rows)
         columns = design.columns(rows.matrix)
-        # sklearn minimises C Σ w loss + Σ β²/2, so C is the prior's variance.
-        solver = LogisticRegression(C=self.prior_sd**2, tol=1e-8, max_iter=self.max_iterations)
-        # One thread: sums of a threaded BLAS depend on how many there are, and the bytes with them.
-        with threadpool_limits(limits=1):
-            solver.fit(columns, rows.target, sample_weight=rows.weights)
+        believed = np.zeros(columns.shape[1])
+        slopes = np.array([self.prior.get(name, 0.0) for name in rows.feature_names])
+        # From log-odds per unit to log-odds per standard deviation, which the design counts in.
+        believed[: len(design.value)] = slopes[design.value] * design.sd
+        found = map_logistic(
+            np.hstack([np.ones((len(columns), 1)), columns]),
+            rows.target,
+            rows.weights,
+            np.zeros(len(columns)),
+            np.concatenate([[0.0], believed]),
+            np.concatenate([[0.0], np.full(columns.shape[1], self.prior_sd**-2)]),
+        )
         return FittedLogistic(
             rows.feature_names,
             rows.unused,
             design,
-            float(solver.intercept_[0]),
-            np.asarray(solver.coef_[0], dtype=np.float64),
+            float(found[0]),
+            found[1:],
             np.average(columns, axis=0, weights=rows.weights),
         )

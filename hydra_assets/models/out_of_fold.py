@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from hydra_assets.models.bins import SharedBins
 from hydra_assets.models.factory import FOLDS_PER_EDGES
 from hydra_assets.models.labelled import KEY, calendar_of, feature_matrix, labelled_rows, target
-from hydra_assets.models.lightgbm_model import LightGbm, SharedBins
+from hydra_assets.models.lightgbm_model import LightGbm
 from hydra_assets.models.protocol import Explained, Fitted, Floats, Ints, ModelError, checked_names
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.shap_values import FoldShap, fold_shap
 from hydra_assets.models.splits import Fold, fold_masks, open_folds
-from hydra_assets.models.weights import sample_weights
+from hydra_assets.models.weights import average_uniqueness
 
 OK = "ok"
 BEFORE_FIRST_FOLD = "before_first_fold"
@@ -29,6 +30,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "trained_until": pl.Date(),
     "training_rows": pl.Int64(),
     "probability_raw": pl.Float64(),
+    "base_raw": pl.Float64(),
     "fold_reason": pl.String(),
 }
 CONTRIBUTION_SCHEMA: dict[str, pl.DataType] = {
@@ -71,7 +73,8 @@ def out_of_fold(
     Returns
     -------
     Predictions of every session from the first fold on, labelled or not, by session and market. ``probability_raw`` is
-    null where the fold could not be trained; ``fold_reason`` says why.
+    null where the fold could not be trained; ``fold_reason`` says why. ``base_raw`` is the share of rises among the
+    fold's training rows: what the same rows say without a feature.
 
     Raises
     ------
@@ -120,13 +123,19 @@ class _Walk:
         """The fold's model, or why there is none."""
         recipe, rows = self.recipe, self.trained_rows(fold)
         try:
-            weights = sample_weights(self.rows[rows], self.calendar)
+            weights = average_uniqueness(self.rows[rows], self.calendar)
             bins = self._bins(fold)
             if isinstance(recipe.model, LightGbm) and bins is not None:
                 return recipe.model.fit_on_bins(bins, rows, self.up[rows], weights, recipe.seed), OK
             return recipe.model.fit(self.matrix[rows], self.up[rows], weights, recipe.features, recipe.seed), OK
         except ModelError as error:
             return None, str(error.reason)
+
+    def base_rate(self, rows: Ints) -> float | None:
+        """Share of rises among training rows, weighted as the model's; None without any."""
+        if not len(rows):
+            return None
+        return float(np.average(self.up[rows], weights=average_uniqueness(self.rows[rows], self.calendar)))
 
     def _bins(self, fold: Fold) -> SharedBins | None:
         """Bins by the edges of the first fold of the block, which is not after this one."""
@@ -152,6 +161,7 @@ class _Walk:
             pl.lit(fold.train_until).alias("trained_until"),
             pl.lit(len(self.trained_rows(fold)), pl.Int64).alias("training_rows"),
             pl.Series("probability_raw", raw, nan_to_null=True),
+            pl.lit(self.base_rate(self.trained_rows(fold)), pl.Float64).alias("base_raw"),
             pl.lit(reason).alias("fold_reason"),
         )
 

@@ -1,7 +1,9 @@
 """Calibrated walk-forward probabilities: each fold's by what the folds before it turned out to be worth.
 
 The calibrator of fold k sees the raw probabilities of earlier folds whose outcome was known when fold k was trained,
-and nothing else. Until there are enough of them, probabilities stay as they are and have no interval.
+and nothing else. Until there are enough of them, probabilities stay as they are and have no interval. The base rate of
+a fold's own training rows goes through the same calibrator: what is above it speaks for a rise, whatever the market's
+skewness makes of one half, and a model without a signal speaks for nothing.
 """
 
 from dataclasses import dataclass
@@ -27,10 +29,9 @@ class Recalibration:
     calibrator: Calibrator
     interval: VennAbers | None
     """None where there were too few independent outcomes for one."""
-    base_rate: float | None
-    """Mean calibrated probability of the outcomes that it was learned from, which is their share of rises (Platt's
-    first-order condition); of all known outcomes where there is no calibration; None without any. A probability above
-    it speaks for a rise, whatever the market's skewness makes of one half."""
+
+
+AS_IT_IS = Recalibration(Calibrator(Method.IDENTITY, 0, 0.0), None)
 
 
 def recalibrated(predictions: pl.DataFrame, labels: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
@@ -47,7 +48,7 @@ def recalibrated(predictions: pl.DataFrame, labels: pl.DataFrame, recipe: Recipe
         _applied(part, learned(predictions, labels, recipe, part["trained_until"][0]))
         for part in predictions.partition_by("fold", maintain_order=True)
     ]
-    empty = predictions.with_columns(
+    empty = predictions.drop("base_raw").with_columns(
         *(pl.lit(None, pl.Float64).alias(name) for name in RECALIBRATED[:-1]), pl.lit("").alias("calibration")
     )
     return pl.concat(parts) if parts else empty
@@ -57,9 +58,8 @@ def learned(predictions: pl.DataFrame, labels: pl.DataFrame, recipe: Recipe, cut
     """Learn from the predictions whose outcome was known at a cutoff."""
     known = outcomes(labels, recipe.label).filter(pl.col("exit_session") <= cutoff)
     rows = predictions.drop_nulls("probability_raw").join(known, on=KEY, how="inner", maintain_order="left")
-    share = float(target(known).mean()) if len(known) else None
     if rows.is_empty():
-        return Recalibration(Calibrator(Method.IDENTITY, 0, 0.0), None, share)
+        return AS_IT_IS
     unique = average_uniqueness(rows, calendar_of(rows))
     seen = OutOfFold(
         probability=rows["probability_raw"].to_numpy(),
@@ -69,28 +69,26 @@ def learned(predictions: pl.DataFrame, labels: pl.DataFrame, recipe: Recipe, cut
         trained_until=rows["trained_until"].to_numpy().astype("datetime64[D]"),
         overlap=float(1.0 / unique.mean()),
     )
-    calibrator = calibrate(seen)
-    if calibrator.method is not Method.IDENTITY:
-        share = float(calibrator(seen.probability).mean())
     try:
         interval = venn_abers(seen)
     except ModelError:
         interval = None
-    return Recalibration(calibrator, interval, share)
+    return Recalibration(calibrate(seen), interval)
 
 
 def _applied(part: pl.DataFrame, found: Recalibration) -> pl.DataFrame:
     raw = part["probability_raw"].fill_null(np.nan).to_numpy()
     there = np.isfinite(raw)
-    up, lower, upper = (np.full(len(raw), np.nan) for _ in range(3))
+    up, lower, upper, base = (np.full(len(raw), np.nan) for _ in range(4))
     up[there] = found.calibrator(raw[there])
+    base[there] = found.calibrator(part["base_raw"].fill_null(np.nan).to_numpy()[there])
     if found.interval is not None:
         band = found.interval.interval(raw[there])
         lower[there], upper[there] = band.lower, band.upper
-    return part.with_columns(
+    return part.drop("base_raw").with_columns(
         pl.Series("probability_up", up, nan_to_null=True),
         pl.Series("probability_lower", lower, nan_to_null=True),
         pl.Series("probability_upper", upper, nan_to_null=True),
-        pl.lit(found.base_rate, pl.Float64).alias("base_rate"),
+        pl.Series("base_rate", base, nan_to_null=True),
         pl.lit(str(found.calibrator.method)).alias("calibration"),
     )

@@ -17,7 +17,7 @@ from hydra_assets.models.protocol import Explained, Fitted, Floats, ModelError, 
 from hydra_assets.models.recalibrated import Recalibration
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.snapshot import Snapshot, newest_sessions
-from hydra_assets.models.weights import sample_weights
+from hydra_assets.models.weights import average_uniqueness
 
 KIND = "trained_model"
 
@@ -35,6 +35,8 @@ class TrainedModel:
     training_rows: int
     fitted: Fitted
     recalibration: Recalibration
+    base_raw: float
+    """Share of rises among the training rows, weighted as they are."""
     thesis_green: bool
     """Whether the walk-forward's net Sharpe ratio was above zero with its band at the cutoff (``thesis_gate``)."""
 
@@ -50,7 +52,7 @@ class TrainedModel:
             "model": self.fitted.to_json(),
             "calibrator": self.recalibration.calibrator.to_json(),
             "interval": None if interval is None else interval.to_json(),
-            "base_rate": self.recalibration.base_rate,
+            "base_raw": self.base_raw,
             "thesis_green": self.thesis_green,
         }
         return sealed(KIND, content).encode()
@@ -80,8 +82,8 @@ class TrainedModel:
             Recalibration(
                 Calibrator.from_json(data["calibrator"]),
                 None if interval is None else VennAbers.from_json(interval),
-                data["base_rate"],
             ),
+            data["base_raw"],
             data["thesis_green"],
         )
 
@@ -104,7 +106,7 @@ class TrainedModel:
                 "probability_up": found.calibrator(raw),
                 "probability_lower": nothing if band is None else pl.Series(band.lower),
                 "probability_upper": nothing if band is None else pl.Series(band.upper),
-                "base_rate": pl.Series([found.base_rate] * len(raw), dtype=pl.Float64),
+                "base_rate": found.calibrator(np.full(len(raw), self.base_raw)),
             }
         )
 
@@ -132,7 +134,12 @@ def train(
         field = absent[0] if absent else str(recipe.label)
         raise ModelError(ModelReason.UNKNOWN_FEATURE, field, f"not in the snapshot of {snapshot.cutoff}")
     rows = newest_sessions(snapshot.rows, recipe.window_sessions)
-    weights = sample_weights(rows, calendar_of(rows))
+    # A row counts as the share of a label that it has to itself: priors are set against independent labels.
+    weights = average_uniqueness(rows, calendar_of(rows))
     matrix = feature_matrix(rows, recipe.features)
-    fitted = recipe.model.fit(matrix, target(rows), weights, recipe.features, recipe.seed)
-    return TrainedModel(name, recipe, snapshot.cutoff, snapshot.sha256, len(rows), fitted, recalibration, thesis_green)
+    up = target(rows)
+    fitted = recipe.model.fit(matrix, up, weights, recipe.features, recipe.seed)
+    base = float(np.average(up, weights=weights))
+    return TrainedModel(
+        name, recipe, snapshot.cutoff, snapshot.sha256, len(rows), fitted, recalibration, base, thesis_green
+    )

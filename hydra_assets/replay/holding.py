@@ -11,15 +11,22 @@ The payoff of a win against a loss is the one at which no bet is worth taking at
 
 which says that the unconditional mean return is zero: over a few years it cannot be told from that (the standard error
 of a Sharpe ratio over five years is 0.45), while skewed returns rise in less or more than half of all cases.
+
+Each bet has to earn its own round trip. With c the cost of entry and exit over the mean absolute move of the horizon,
+sqrt(2 / pi) sigma sqrt(h), a win pays 1 - c and a loss costs 1 + c, so the share falls by c, to zero where the edge is
+smaller. Overlapping bets trade less than that; the rest is a margin of safety.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hydra_assets.replay.market import MarketArrays
 from hydra_assets.replay.sizing import signed_kelly
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+MEAN_ABSOLUTE = float(np.sqrt(2.0 / np.pi))
+"""Mean absolute value of a standard normal."""
 
 
 def neutral_shares(probability: Floats, base_rate: Floats) -> Floats:
@@ -32,6 +39,31 @@ def neutral_shares(probability: Floats, base_rate: Floats) -> Floats:
         payoff = (1.0 - base_rate) / base_rate
         shares = signed_kelly(probability, None, payoff, 1.0 / payoff)
     return np.where((base_rate > 0.0) & (base_rate < 1.0), shares, np.nan)
+
+
+def net_of_cost(shares: Floats, cost: Floats) -> Floats:
+    """Shares less what the round trip takes from them, both ``[session, market]``; none is turned round.
+
+    A missing cost is one that cannot be earned: no bet.
+
+    >>> net_of_cost(np.array([0.2, -0.2, 0.05]), np.array([0.1, 0.1, 0.1])).round(12).tolist()
+    [0.1, -0.1, 0.0]
+    """
+    left = np.maximum(np.abs(shares) - np.where(np.isfinite(cost), cost, np.inf), 0.0)
+    return np.where(np.isnan(shares), np.nan, np.sign(shares) * left)
+
+
+def round_trip_share(market: MarketArrays, horizon: int) -> Floats:
+    """Cost of entry and exit of a lot over the mean absolute move of the horizon, ``[session, market]``.
+
+    Half the spread and the fee, twice; impact depends on the size and is left out.
+    """
+    terms = market.terms
+    money = 2.0 * (terms.half_spread_ticks * terms.tick * terms.multiplier + terms.fee_per_contract)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        move = MEAN_ABSOLUTE * market.sigma_daily * market.settle * terms.multiplier * np.sqrt(horizon)
+        share = money / move
+    return np.where(move > 0.0, share, np.nan)
 
 
 def over_horizon(shares: Floats, traded: Flags, horizon: int) -> Floats:

@@ -6,9 +6,11 @@ nothing), grows fastest with the share
     f* = (p - q / b) / (p + q)
 
 of the equity at stake (Kelly, "A new interpretation of information rate", 1956). A long wins with P(up) at its own
-payoff b_long; a short wins with P(down) at its own b_short. A quarter of f* is staked by default, since an estimated
+payoff b_long; a short wins with P(down) at its own b_short. A tenth of f* is staked by default: an estimated
 probability staked in full is overbet (MacLean, Thorp and Ziemba, "Good and bad properties of the Kelly criterion",
-2010). What is lost on a lot is sigma_daily * sqrt(horizon) * price * multiplier.
+2010), and at a quarter of it a probability of 52 % asks for all that the volatility target allows, so that the size
+would be the sign of the signal and be turned over with it. What is lost on a lot is sigma_daily * sqrt(horizon) * price
+* multiplier.
 
 The stake is capped by margin, by a volatility target, by a share of average volume and by the market's limit, then
 multiplied by the size factor (grade and staleness of the sources, volatility play), then cut to whole lots towards
@@ -41,7 +43,7 @@ class SizingConfig(Strict):
     target is split.
     """
 
-    kelly_fraction: Annotated[float, Field(gt=0, le=1)] = 0.25
+    kelly_fraction: Annotated[float, Field(gt=0, le=1)] = 0.1
     horizon_sessions: Annotated[int, Field(ge=1)] = 5
     payoff_long: Annotated[float, Field(gt=0)] = 1.0
     payoff_short: Annotated[float, Field(gt=0)] = 1.0
