@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from scipy.stats import rankdata
 
 from hydra_assets.models.protocol import Explained, Fitted, Floats, ModelError, ModelReason
@@ -69,23 +68,6 @@ def stability(folds: Sequence[FoldShap]) -> ShapStability:
     total = np.abs(np.where(counted, signs, 0.0).sum(axis=0))
     agreement = np.where(counted.any(axis=0), total / np.maximum(counted.sum(axis=0), 1), np.nan)
     return ShapStability(names, sizes.mean(axis=0), agreement, _mean_pair(sizes))
-
-
-def shap_frame(folds: Sequence[FoldShap]) -> pl.DataFrame:
-    """Rows to store: fold (Int32), feature (String), mean_abs_shap (Float64, log-odds), direction (Float64 or null)."""
-    frames = [
-        pl.DataFrame(
-            {
-                "fold": pl.Series(np.full(len(fold.feature_names), index, dtype=np.int32)),
-                "feature": pl.Series(fold.feature_names, dtype=pl.String),
-                "mean_abs_shap": pl.Series(fold.mean_abs, dtype=pl.Float64),
-                "direction": pl.Series(fold.direction, dtype=pl.Float64).fill_nan(None),
-            }
-        )
-        for index, fold in enumerate(folds)
-    ]
-    schema = {"fold": pl.Int32, "feature": pl.String, "mean_abs_shap": pl.Float64, "direction": pl.Float64}
-    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
 
 
 def _mean_pair(sizes: Floats) -> float:

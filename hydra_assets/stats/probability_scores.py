@@ -72,23 +72,6 @@ def calibration(probability: ArrayLike, outcome: ArrayLike, bins: int = BINS) ->
     )
 
 
-def errors_by_session(session: ArrayLike, probability: ArrayLike, outcome: ArrayLike, sessions: int) -> Floats:
-    """Mean squared error of the decisions that fall due in each of n sessions, ``[n]``; NaN where none does.
-
-    ``[m]`` index of the session at which each outcome is known, its probability and outcome. The fitness of a window
-    takes this, so that a decision counts in the window in which it was settled.
-    """
-    p, y = _pairs(probability, outcome)
-    where = np.asarray(session)
-    if where.shape != p.shape or where.min() < 0 or where.max() >= sessions:
-        msg = f"{where.shape} sessions of {p.shape} probabilities, all in [0, {sessions})"
-        raise ValueError(msg)
-    due = np.bincount(where, minlength=sessions).astype(np.float64)
-    total = np.bincount(where, (p - y) ** 2, sessions)
-    out: Floats = np.divide(total, due, out=np.full(sessions, np.nan), where=due > 0)
-    return out
-
-
 def _pairs(probability: ArrayLike, outcome: ArrayLike) -> tuple[Floats, Floats]:
     p = np.asarray(probability, dtype=np.float64)
     y = np.asarray(outcome, dtype=np.float64)

@@ -17,7 +17,7 @@ def test_canonical_text() -> None:
 
 def test_digest_is_of_kind_format_and_content() -> None:
     text = sealed("base_rate", {"base_rate": 0.5})
-    body = '{"content":{"base_rate":0.5},"format":1,"kind":"base_rate"}'
+    body = '{"content":{"base_rate":0.5},"format":2,"kind":"base_rate"}'
     assert json.loads(text)["sha256"] == sha256(body)
     assert opened(text, sha256(text)) == ("base_rate", {"base_rate": 0.5})
 
@@ -49,7 +49,7 @@ def test_another_sound_artefact_is_refused_by_the_recorded_digest() -> None:
 
 def test_another_format_is_refused() -> None:
     body = {"kind": "base_rate", "format": 99, "content": {}}
-    with pytest.raises(ModelError, match="99, this code reads 1"):
+    with pytest.raises(ModelError, match="99, this code reads 2"):
         opened(canonical({**body, "sha256": sha256(canonical(body))}))
 
 

@@ -12,7 +12,7 @@ from hydra_assets.models.lightgbm_model import FittedLightGbm, LightGbm, trees_o
 from hydra_assets.models.linear import Logistic
 from hydra_assets.models.network import Network
 from hydra_assets.models.protocol import Floats, ModelError, ModelReason
-from hydra_assets.models.shap_values import FoldShap, explain_fold, shap_frame, stability
+from hydra_assets.models.shap_values import FoldShap, explain_fold, stability
 
 NAMES = ("up", "down", "noise")
 
@@ -109,17 +109,6 @@ def test_stability_of_one_fold_and_of_folds_that_rank_nothing() -> None:
         stability([])
     with pytest.raises(ModelError, match="feature_names"):
         stability([fold, FoldShap(("a", "b", "c"), fold.mean_abs, fold.direction)])
-
-
-def test_frame() -> None:
-    fold = FoldShap(("a", "b"), np.array([3.0, 2.0]), np.array([0.9, np.nan]))
-    assert shap_frame([fold, fold]).rows() == [
-        (0, "a", 3.0, 0.9),
-        (0, "b", 2.0, None),
-        (1, "a", 3.0, 0.9),
-        (1, "b", 2.0, None),
-    ]
-    assert shap_frame([]).schema == shap_frame([fold]).schema
 
 
 def test_what_has_no_exact_values_is_refused() -> None:

@@ -266,7 +266,11 @@ def test_probabilities_are_sized_for_both_sides() -> None:
     # f* = 0.2, a quarter of it of 100,000 is 5,000; a lot loses 0.02 sqrt(5) 32,000 = 1,431.1: 3.49 lots.
     sized = config(costs=FREE)
     sized = sized.model_copy(
-        update={"sizing": sized.sizing.model_copy(update={"volatility_target": 9.0, "margin_share": 1.0})}
+        update={
+            "sizing": sized.sizing.model_copy(
+                update={"kelly_fraction": 0.25, "volatility_target": 9.0, "margin_share": 1.0}
+            )
+        }
     )
     for p, expected in ((0.6, 3), (0.4, -3), (0.5, 0)):
         result = replay(world([80.0] * 2), Decisions(DecisionKind.PROBABILITY, np.full((1, 2, 1), p)), sized)

@@ -72,7 +72,9 @@ def test_payoffs_that_favour_both_sides_are_refused() -> None:
 
 def _lots(share: float, factor: float = 1.0, adv: float = 10_000.0, **config: float) -> int:
     market = world([80.0], adv=adv, terms=terms(max_position_contracts=1_000.0))
-    tables = sizing_tables(market, SizingConfig.model_validate(UNCAPPED | {"horizon_sessions": 4} | config))
+    tables = sizing_tables(
+        market, SizingConfig.model_validate(UNCAPPED | {"kelly_fraction": 0.25, "horizon_sessions": 4} | config)
+    )
     rows = (tables.rate[0, 0], tables.cap_rate[0, 0], tables.cap_lots[0, 0])
     return int(kelly_lots(share, 1e8, *rows, factor))
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hydra_assets.stats.probability_scores import COIN, brier, calibration, errors_by_session
+from hydra_assets.stats.probability_scores import COIN, brier, calibration
 
 
 def test_brier_by_hand():
@@ -24,15 +24,6 @@ def test_curve_by_hand():
     assert found.uncertainty == pytest.approx(0.24)
     # Wilson, 1 of 2, z^2 = 3.8415: centre 1/2, half-width z sqrt(1/8 + z^2/16)/(1 + z^2/2) = 0.4055
     assert (found.lower[0], found.upper[0]) == pytest.approx((0.0945, 0.9055), abs=1e-4)
-
-
-def test_errors_by_session_by_hand():
-    # session 2: (0.2^2 + 0.4^2)/2 = 0.1; session 0: 0.9^2; none due in sessions 1 and 3
-    found = errors_by_session([2, 0, 2], [0.8, 0.9, 0.4], [1, 0, 0], 4)
-    assert found == pytest.approx([0.81, np.nan, 0.1, np.nan], nan_ok=True)
-    for session in ([4, 0, 2], [-1, 0, 2], [0, 2]):
-        with pytest.raises(ValueError, match="sessions"):
-            errors_by_session(session, [0.8, 0.9, 0.4], [1, 0, 0], 4)
 
 
 def test_empty_bin_stays_missing():
