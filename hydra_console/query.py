@@ -28,6 +28,7 @@ _STATE_TABLES = (
     tables.promotions,
     tables.candidates,
     tables.judgements,
+    tables.stress_reports,
     tables.orders,
     tables.fills,
 )

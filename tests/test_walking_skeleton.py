@@ -29,7 +29,7 @@ from hydra_assets.state.candidates import candidates_of
 from hydra_assets.state.orders import positions
 from hydra_assets.state.promotions import current_champion
 from hydra_assets.state.records import Promotion
-from hydra_assets.state.tables import fills, orders
+from hydra_assets.state.tables import fills, judgements, orders, stress_reports
 from hydra_console.bootstrap.variables import with_schema
 from tests.support.pipeline import Pipeline, make_pipeline
 from tests.support.postgres import engine_on
@@ -87,6 +87,7 @@ def test_from_vendor_bytes_to_a_filled_order_and_a_judged_candidate(pipeline: Pi
         execute(pipeline, pipeline.definitions, job, tags)
     champion = the_champion_is_refitted_and_predicts(pipeline.lake, database.engine)
     outcomes_are_kept(pipeline.lake)
+    the_judgements_are_on_record(database.engine)
     orders_are_filled_once(pipeline, database.engine)
     lake = LakeResource(uri=str(pipeline.home / "lake"))
     a_candidate_is_judged(pipeline, register_experiments(pipeline.instance, home, lake, database), champion, database)
@@ -220,6 +221,16 @@ def nobody_passes_on_a_year(lake: Lake, engine: sa.Engine) -> None:
     assert lake.read("prediction_outcomes").is_empty()
 
 
+def the_judgements_are_on_record(engine: sa.Engine) -> None:
+    """Each training date says what it came to; a strategy of three months cannot be stressed, and that is said."""
+    with engine.connect() as connection:
+        codes = dict(connection.execute(sa.select(judgements.c.training_date, judgements.c.code)).all())
+        stress = connection.execute(sa.select(stress_reports.c.strategy, stress_reports.c.stress_reason)).all()
+    assert codes[date(2024, 10, 1)] == "no_evidence"
+    assert codes[date(2025, 4, 1)] == "scheduled_refit"
+    assert {(row.strategy, row.stress_reason) for row in stress} == {("boosted", "too_few_sessions")}
+
+
 def crown_one(home: HomeResource, database: DatabaseResource) -> None:
     """What a judged experiment would do: a recipe fitted to a training date's own snapshot becomes the champion."""
     snapshot = snapshots_of(home).get("sim", CROWNED)
@@ -239,7 +250,7 @@ def the_champion_is_refitted_and_predicts(lake: Lake, engine: sa.Engine) -> Prom
     assert without.height + predicted.height == predictions.height
     assert without["session"].max() < CROWNED <= predicted["session"].min()
     assert predicted["model_version"].n_unique() == 3
-    assert predicted["probability_up"].n_unique() > 0.9 * predicted.height
+    assert predicted["probability_up"].n_unique() > 0.5 * predicted.height
     assert set(predicted["thesis_gate"]) == {"red"}
     return champion
 

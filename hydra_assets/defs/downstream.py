@@ -18,12 +18,13 @@ from hydra_assets.defs.models import MODEL, MODEL_JOB, model_assets
 from hydra_assets.defs.options import options_assets
 from hydra_assets.defs.predictions import PREDICTIONS_JOB, prediction_assets
 from hydra_assets.defs.signals import signal_assets
+from hydra_assets.defs.stress import STRESS, stress_assets
 from hydra_assets.defs.training import SNAPSHOT, snapshot_assets, training_partitions
 from hydra_assets.defs.walk_forward import walk_forward_assets
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
 
-AFTER_DATASETS = dg.AssetSelection.assets(SNAPSHOT, MODEL, PREDICTIONS.name, PREDICTION_OUTCOMES.name)
+AFTER_DATASETS = dg.AssetSelection.assets(SNAPSHOT, MODEL, STRESS, PREDICTIONS.name, PREDICTION_OUTCOMES.name)
 """Assets that do not belong into the datasets' job."""
 
 
@@ -36,6 +37,7 @@ def downstream_assets(home: HomeConfig, markets: Sequence[MarketSpec]) -> list[d
         walk_forward_assets,
         snapshot_assets,
         model_assets,
+        stress_assets,
         prediction_assets,
     )
     return [asset for assets in made for asset in assets(home, markets)]
@@ -46,7 +48,7 @@ def downstream_jobs() -> list[UnresolvedAssetJobDefinition]:
     return [
         dg.define_asset_job(
             MODEL_JOB,
-            selection=dg.AssetSelection.assets(SNAPSHOT, MODEL) | dg.AssetSelection.checks_for_assets(MODEL),
+            selection=dg.AssetSelection.assets(SNAPSHOT, MODEL, STRESS) | dg.AssetSelection.checks_for_assets(MODEL),
             description="Snapshots and models of the run's training dates; run it after datasets_job.",
             executor_def=dg.in_process_executor,
         ),

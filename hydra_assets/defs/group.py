@@ -22,6 +22,7 @@ from hydra_assets.models.recalibrated import recalibrated
 from hydra_assets.models.recipe import STRATEGIES, Recipe
 from hydra_assets.replay.inputs import CURVE_COLUMNS, market_arrays
 from hydra_assets.replay.market import MarketArrays
+from hydra_assets.stats.returns import Floats
 
 INPUTS = (FEATURE_VECTOR, LABELS, FUTURES_CURVE, REGIMES, DIVERGENCE)
 
@@ -72,6 +73,11 @@ class GroupHistory:
         return market_arrays(self.curve, self.specs)
 
     @cached_property
+    def factors(self) -> Floats:
+        """Size factors of ``divergence``, ``[session, market]``."""
+        return size_factors(self._read(DIVERGENCE.name, ("market", "session", "size_factor")), self.market)
+
+    @cached_property
     def runs(self) -> Mapping[str, OutOfFoldRun]:
         """Raw walk-forward of each standing recipe, with contributions."""
         return {
@@ -86,17 +92,20 @@ class GroupHistory:
     @cached_property
     def played(self) -> Played:
         """The standing recipes replayed."""
-        return self.play({})
+        return self._played(STRATEGIES, self.predictions)
 
     def play(self, others: Mapping[str, Recipe]) -> Played:
         """The standing recipes and further ones, replayed in one pass."""
-        recipes = {**STRATEGIES, **others}
+        if not others:
+            return self.played
         walks = dict(self.predictions)
         for name, recipe in others.items():
             run = out_of_fold(self.features, self.labels, recipe)
             walks[name] = recalibrated(run.predictions, self.labels, recipe)
-        factors = size_factors(self._read(DIVERGENCE.name, ("market", "session", "size_factor")), self.market)
-        return Played(recipes, walks, self.market, played(walks, recipes, self.market, factors))
+        return self._played({**STRATEGIES, **others}, walks)
+
+    def _played(self, recipes: Mapping[str, Recipe], walks: Mapping[str, pl.DataFrame]) -> Played:
+        return Played(recipes, walks, self.market, played(walks, recipes, self.market, self.factors))
 
 
 def group_history(lake: Lake, specs: Sequence[MarketSpec], last: date) -> GroupHistory:

@@ -1,12 +1,13 @@
-"""What training dates came to."""
+"""What training dates came to, and what the strategies of them stand."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from hydra_assets.state.records import Judgement
-from hydra_assets.state.tables import judgements
+from hydra_assets.state.records import Judgement, StressRow
+from hydra_assets.state.tables import judgements, stress_reports
 
 KEY = ("model_group", "training_date")
 
@@ -35,3 +36,14 @@ def newest_judgements(engine: sa.Engine) -> list[Judgement]:
     )
     with engine.connect() as connection:
         return [Judgement(**row._mapping) for row in connection.execute(query)]
+
+
+def record_stress(engine: sa.Engine, rows: Sequence[StressRow]) -> None:
+    """Replace the stress report of the rows' training date and strategy."""
+    if not rows:
+        return
+    first = rows[0]
+    same = [getattr(stress_reports.c, name) == getattr(first, name) for name in (*KEY, "strategy")]
+    with engine.begin() as connection:
+        connection.execute(sa.delete(stress_reports).where(*same))
+        connection.execute(sa.insert(stress_reports), [{**asdict(row), "figures": dict(row.figures)} for row in rows])

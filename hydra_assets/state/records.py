@@ -112,6 +112,20 @@ class Judgement:
     run_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class StressRow:
+    """What a strategy stood in one scenario, on what was known at a training date."""
+
+    model_group: str
+    training_date: date
+    strategy: str
+    scenario: str
+    stress_reason: str
+    message: str
+    figures: Mapping[str, float | int | None]
+    run_id: str = ""
+
+
 class Side(StrEnum):
     """Direction of an order."""
 

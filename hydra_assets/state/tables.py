@@ -191,6 +191,21 @@ judgements = sa.Table(
     comment="What each training date of a group came to; judging it again replaces it.",
 )
 
+stress_reports = sa.Table(
+    "stress_reports",
+    metadata,
+    sa.Column("model_group", sa.Text, primary_key=True),
+    sa.Column("training_date", sa.Date, primary_key=True),
+    sa.Column("strategy", sa.Text, primary_key=True),
+    sa.Column("scenario", sa.Text, primary_key=True),
+    _instant_now("recorded_at"),
+    sa.Column("stress_reason", sa.Text, nullable=False),
+    _text("message"),
+    sa.Column("figures", JSONB, nullable=False),
+    _text("run_id"),
+    comment="What a strategy stands by scenario, on what was known at a training date.",
+)
+
 orders = sa.Table(
     "orders",
     metadata,
