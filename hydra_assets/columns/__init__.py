@@ -43,21 +43,25 @@ from hydra_assets.columns.raw import (
     RAW_COT_REPORTS,
     RAW_FUTURES_BARS,
     RAW_HEADLINES,
+    RAW_INTRADAY_BARS,
     RAW_OPTION_CHAINS,
     RAW_POSTS,
 )
 from hydra_assets.columns.sentiment import POST_SCORES
+from hydra_assets.columns.time_of_day import TIME_OF_DAY_CURVE
 
 DATASETS: dict[str, DatasetSpec] = {
     spec.name: spec
     for spec in (
         RAW_FUTURES_BARS,
+        RAW_INTRADAY_BARS,
         RAW_OPTION_CHAINS,
         RAW_COT_REPORTS,
         RAW_HEADLINES,
         RAW_POSTS,
         QUARANTINE,
         FUTURES_CURVE,
+        TIME_OF_DAY_CURVE,
         COT_POSITIONS,
         OPTION_QUOTES,
         CLEAN_QUOTES,
@@ -120,6 +124,7 @@ __all__ = [
     "RAW_COT_REPORTS",
     "RAW_FUTURES_BARS",
     "RAW_HEADLINES",
+    "RAW_INTRADAY_BARS",
     "RAW_OPTION_CHAINS",
     "RAW_POSTS",
     "REAL_WORLD_DENSITY",
@@ -127,6 +132,7 @@ __all__ = [
     "REPLAY_REPORT",
     "SENTIMENT",
     "TARGET_POSITIONS",
+    "TIME_OF_DAY_CURVE",
     "UTC_US",
     "VOL_SURFACE",
     "WALK_FORWARD",

@@ -36,6 +36,42 @@ RAW_FUTURES_BARS = checked(
     )
 )
 
+RAW_INTRADAY_BARS = checked(
+    DatasetSpec(
+        name="raw_intraday_bars",
+        description="Bars within the session per contract as delivered; a bar in which nothing was traded has no row.",
+        layer=Layer.RAW,
+        partitioned_by=PartitionedBy.MARKET_SESSION,
+        columns=(
+            "market",
+            "session",
+            "contract",
+            "bar_start",
+            "bar_minutes",
+            "open",
+            "high",
+            "low",
+            "close",
+            "volume",
+            *PROVENANCE,
+        ),
+        key=("market", "contract", "bar_start", "bar_minutes"),
+        required=(
+            "market",
+            "session",
+            "contract",
+            "bar_start",
+            "bar_minutes",
+            "open",
+            "high",
+            "low",
+            "close",
+            "volume",
+            *PROVENANCE,
+        ),
+    )
+)
+
 RAW_OPTION_CHAINS = checked(
     DatasetSpec(
         name="raw_option_chains",

@@ -24,6 +24,8 @@ from hydra_assets.replay.inputs import CURVE_COLUMNS, market_arrays
 from hydra_assets.replay.market import MarketArrays
 from hydra_assets.stats.returns import Floats
 
+WORKERS = 2
+"""Threads that fit folds; a home's run has no more of a machine than that by default."""
 INPUTS = (FEATURE_VECTOR, LABELS, FUTURES_CURVE, REGIMES, DIVERGENCE)
 
 
@@ -81,7 +83,8 @@ class GroupHistory:
     def runs(self) -> Mapping[str, OutOfFoldRun]:
         """Raw walk-forward of each standing recipe, with contributions."""
         return {
-            name: out_of_fold(self.features, self.labels, recipe, explain_from=0) for name, recipe in STRATEGIES.items()
+            name: out_of_fold(self.features, self.labels, recipe, explain_from=0, workers=WORKERS)
+            for name, recipe in STRATEGIES.items()
         }
 
     @cached_property
@@ -100,7 +103,7 @@ class GroupHistory:
             return self.played
         walks = dict(self.predictions)
         for name, recipe in others.items():
-            run = out_of_fold(self.features, self.labels, recipe)
+            run = out_of_fold(self.features, self.labels, recipe, workers=WORKERS)
             walks[name] = recalibrated(run.predictions, self.labels, recipe)
         return self._played({**STRATEGIES, **others}, walks)
 

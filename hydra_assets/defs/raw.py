@@ -184,7 +184,13 @@ def raw_assets(home: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.Asset
     return [
         *(
             _market_session_asset(dataset, partitions)
-            for dataset in (Dataset.FUTURES_BARS, Dataset.OPTION_CHAINS, Dataset.HEADLINES, Dataset.POSTS)
+            for dataset in (
+                Dataset.FUTURES_BARS,
+                Dataset.INTRADAY_BARS,
+                Dataset.OPTION_CHAINS,
+                Dataset.HEADLINES,
+                Dataset.POSTS,
+            )
         ),
         _report_week_asset(),
     ]

@@ -6,6 +6,7 @@ first fold, for the same reason.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +58,7 @@ class OutOfFoldRun:
 
 
 def out_of_fold(
-    features: pl.DataFrame, labels: pl.DataFrame, recipe: Recipe, explain_from: int | None = None
+    features: pl.DataFrame, labels: pl.DataFrame, recipe: Recipe, explain_from: int | None = None, workers: int = 1
 ) -> OutOfFoldRun:
     """Walk a recipe forward over all sessions of pooled markets.
 
@@ -69,6 +70,8 @@ def out_of_fold(
         What is walked.
     explain_from
         First fold whose decisions are explained; None for none.
+    workers
+        Threads that fit boosted trees side by side, a core each; no byte depends on it.
 
     Returns
     -------
@@ -87,9 +90,8 @@ def out_of_fold(
     parts: list[pl.DataFrame] = []
     explained: list[pl.DataFrame] = []
     shap: dict[int, FoldShap] = {}
-    for fold in folds:
+    for fold, (fitted, reason) in zip(folds, run.fit_all(workers), strict=True):
         tested = rows["session"].is_between(fold.test_first, fold.test_last).arg_true().to_numpy().astype(np.int64)
-        fitted, reason = run.fit(fold)
         parts.append(run.predicted(fold, fitted, reason, tested))
         if explain_from is not None and fold.index >= explain_from and isinstance(fitted, Explained):
             values = fitted.contributions(run.matrix[tested])[:, :-1]
@@ -113,55 +115,51 @@ class _Walk:
         self.up = target(rows)
         # A label may end on a session whose features were not asked for.
         self.calendar = calendar_of(rows)
-        self.bins: tuple[int, SharedBins | None] = (-1, None)
+        self.trained = [self._rows_of(fold) for fold in folds]
+        self.weights = [average_uniqueness(rows[of], self.calendar) for of in self.trained]
 
-    def trained_rows(self, fold: Fold) -> Ints:
+    def _rows_of(self, fold: Fold) -> Ints:
         """Rows whose label was known at the fold's cutoff."""
         return np.flatnonzero(fold_masks(fold, self.rows).train & np.isfinite(self.up)).astype(np.int64)
 
-    def fit(self, fold: Fold) -> tuple[Fitted | None, str]:
-        """The fold's model, or why there is none."""
-        recipe, rows = self.recipe, self.trained_rows(fold)
+    def fit_all(self, workers: int) -> list[tuple[Fitted | None, str]]:
+        """Each fold's model, or why there is none."""
+        blocks = range(0, len(self.folds), FOLDS_PER_EDGES)
+        bins = [self._bins(first) for first in blocks] if isinstance(self.recipe.model, LightGbm) else []
+        if not bins:
+            return [self._fit(fold, None) for fold in self.folds]
+        with ThreadPoolExecutor(max_workers=workers) as pool:
+            return list(pool.map(lambda fold: self._fit(fold, bins[fold.index // FOLDS_PER_EDGES]), self.folds))
+
+    def _fit(self, fold: Fold, bins: SharedBins | None) -> tuple[Fitted | None, str]:
+        recipe, rows, weights = self.recipe, self.trained[fold.index], self.weights[fold.index]
         try:
-            weights = average_uniqueness(self.rows[rows], self.calendar)
-            bins = self._bins(fold)
             if isinstance(recipe.model, LightGbm) and bins is not None:
                 return recipe.model.fit_on_bins(bins, rows, self.up[rows], weights, recipe.seed), OK
             return recipe.model.fit(self.matrix[rows], self.up[rows], weights, recipe.features, recipe.seed), OK
         except ModelError as error:
             return None, str(error.reason)
 
-    def base_rate(self, rows: Ints) -> float | None:
-        """Share of rises among training rows, weighted as the model's; None without any."""
-        if not len(rows):
+    def _bins(self, first: int) -> SharedBins | None:
+        """Bins of a block of folds by the edges of its first one, which is after none of them; None without rows."""
+        edges, last = self.trained[first], min(first + FOLDS_PER_EDGES, len(self.folds)) - 1
+        if not len(edges) or not isinstance(self.recipe.model, LightGbm):
             return None
-        return float(np.average(self.up[rows], weights=average_uniqueness(self.rows[rows], self.calendar)))
-
-    def _bins(self, fold: Fold) -> SharedBins | None:
-        """Bins by the edges of the first fold of the block, which is not after this one."""
-        if not isinstance(self.recipe.model, LightGbm):
-            return None
-        block = fold.index // FOLDS_PER_EDGES
-        if self.bins[0] != block:
-            edges = self.trained_rows(self.folds[block * FOLDS_PER_EDGES])
-            last = min((block + 1) * FOLDS_PER_EDGES, len(self.folds)) - 1
-            reach = int(self.trained_rows(self.folds[last]).max(initial=-1)) + 1
-            made = None
-            if len(edges):
-                made = SharedBins.of(self.recipe.model, self.matrix[:reach], edges, self.recipe.features)
-            self.bins = (block, made)
-        return self.bins[1]
+        reach = int(self.trained[last].max(initial=-1)) + 1
+        return SharedBins.of(self.recipe.model, self.matrix[:reach], edges, self.recipe.features)
 
     def predicted(self, fold: Fold, fitted: Fitted | None, reason: str, tested: Ints) -> pl.DataFrame:
         """Rows of SCHEMA."""
         raw = np.full(len(tested), np.nan) if fitted is None else fitted.probability(self.matrix[tested])
+        rows, weights = self.trained[fold.index], self.weights[fold.index]
+        base = float(np.average(self.up[rows], weights=weights)) if len(rows) else None
         return self._of(fold, tested).select(
             *KEY,
             "fold",
             pl.lit(fold.train_until).alias("trained_until"),
-            pl.lit(len(self.trained_rows(fold)), pl.Int64).alias("training_rows"),
+            pl.lit(len(rows), pl.Int64).alias("training_rows"),
             pl.Series("probability_raw", raw, nan_to_null=True),
-            pl.lit(self.base_rate(self.trained_rows(fold)), pl.Float64).alias("base_raw"),
+            pl.lit(base, pl.Float64).alias("base_raw"),
             pl.lit(reason).alias("fold_reason"),
         )
 

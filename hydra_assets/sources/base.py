@@ -23,6 +23,7 @@ class Dataset(StrEnum):
     """The raw datasets a source may deliver."""
 
     FUTURES_BARS = "raw_futures_bars"
+    INTRADAY_BARS = "raw_intraday_bars"
     OPTION_CHAINS = "raw_option_chains"
     COT_REPORTS = "raw_cot_reports"
     HEADLINES = "raw_headlines"

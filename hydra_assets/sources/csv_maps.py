@@ -15,6 +15,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from hydra_assets.markets.model import Strict
 from hydra_assets.sources.base import Dataset
+from hydra_assets.sources.csv_intraday_map import IntradayMap
+from hydra_assets.sources.csv_layout import Layout
 
 BarPrice = Literal["open", "high", "low", "close", "settle", "bid", "ask", "bid_size", "ask_size"]
 ChainPrice = Literal["bid", "ask", "bid_size", "ask_size", "close", "settle"]
@@ -28,24 +30,6 @@ def _plain_rights() -> dict[str, Right]:
 
 class MapError(Exception):
     """A column map that cannot be used; the message names the file and the key."""
-
-
-class Layout(Strict):
-    """How bytes become a table of texts. Gzip is recognised by its first bytes."""
-
-    separator: Literal[",", ";", "tab", "tabs"] = ","
-    """``tabs``: any run of tabs is one separator."""
-    encoding: Literal["utf-8", "latin-1"] = "utf-8"
-    missing: tuple[str, ...] = ("",)
-    """Texts that mean no value."""
-    thousands: str = ""
-    """Separator inside numbers."""
-    subtotal: str | None = None
-    """Regular expression; a row whose first field matches is a subtotal line."""
-    ignored: tuple[str, ...] = ()
-    """Columns of the vendor that are known and not read; any further one is reported as new."""
-    ends_with_newline: bool = False
-    """The vendor ends each line: a last line without its end was cut off and is quarantined."""
 
 
 class When(Strict):
@@ -225,11 +209,12 @@ class LeanMap(Strict):
         return (Dataset.FUTURES_BARS, Dataset.OPTION_CHAINS)
 
 
-ColumnMap = BarsMap | ChainMap | LeanMap
-_KINDS: dict[str, type[BarsMap] | type[ChainMap] | type[LeanMap]] = {
+ColumnMap = BarsMap | ChainMap | LeanMap | IntradayMap
+_KINDS: dict[str, type[BarsMap] | type[ChainMap] | type[LeanMap] | type[IntradayMap]] = {
     "bars": BarsMap,
     "chain": ChainMap,
     "lean": LeanMap,
+    "intraday": IntradayMap,
 }
 
 

@@ -9,7 +9,8 @@ from hydra_assets.columns import DATASETS, UTC_US
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import FIRST_DATE, LAST_DATE, WEEKDAYS, SessionCalendar
 from hydra_assets.sources.base import Dataset, ParseContext, ParseError, Payload
-from hydra_assets.sources.csv_maps import Evidence, Known, Layout, When
+from hydra_assets.sources.csv_layout import Layout
+from hydra_assets.sources.csv_maps import Evidence, Known, When
 
 LARGEST_NUMBER = 1e15
 """A price, size or strike from here on is none; products of two numbers stay finite below it."""

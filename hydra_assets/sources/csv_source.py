@@ -1,6 +1,7 @@
 """The ``csv`` source: vendor tables on disk, read by declared column maps.
 
-A binding says ``options: {map: NAME, files: [globs below the data folder], root: the vendor's name of the market}``.
+A binding says ``options: {map: NAME, files: [globs below the data folder], root: the vendor's name of the market}``,
+for intraday bars also ``hours: "08:30-13:20"``, the local hours in which the market trades.
 One file bound by several markets (a chain of two coins) is one payload, read once for all of them.
 """
 
@@ -21,6 +22,8 @@ from hydra_assets.sources.base import (
     SourceSettings,
 )
 from hydra_assets.sources.csv_chains import parse_chain
+from hydra_assets.sources.csv_intraday import parse_intraday
+from hydra_assets.sources.csv_intraday_map import IntradayMap
 from hydra_assets.sources.csv_lean import parse_lean
 from hydra_assets.sources.csv_lean_files import bundle
 from hydra_assets.sources.csv_maps import BarsMap, ChainMap, ColumnMap, LeanMap, MapError, load_maps
@@ -38,16 +41,19 @@ def parse_csv(payload: Payload, context: ParseContext, column_map: ColumnMap) ->
         return parse_prices(payload, context, column_map)
     if isinstance(column_map, ChainMap):
         return parse_chain(payload, context, column_map)
+    if isinstance(column_map, IntradayMap):
+        return parse_intraday(payload, context, column_map)
     return parse_lean(payload, context, column_map)
 
 
 @dataclass
 class _Delivery:
-    """Files of one payload, and the markets that bound them with the vendor's name of each."""
+    """Files of one payload, and the markets that bound them with the vendor's name and the trading hours of each."""
 
     map_name: str
     files: list[Path]
     roots: dict[str, str] = field(default_factory=dict)
+    hours: dict[str, str] = field(default_factory=dict)
 
 
 class CsvSource:
@@ -58,6 +64,10 @@ class CsvSource:
         Dataset.FUTURES_BARS: (
             "Prices at the settlement publication of their session, volume and open interest one session later; "
             "later where the file says when it was written."
+        ),
+        Dataset.INTRADAY_BARS: (
+            "When the file was had, or as its map says: a bar's end plus the transport, or the settlement publication; "
+            "never before the bar was over."
         ),
         Dataset.OPTION_CHAINS: (
             "Settlements at their publication, or when the file says they were written; snapshots at their instant "
@@ -89,6 +99,7 @@ class CsvSource:
             symbols = list(delivery.roots)
             meta = {"map": column_map.name, "markets": ",".join(symbols)}
             meta |= {f"root.{symbol}": root for symbol, root in delivery.roots.items() if root}
+            meta |= {f"hours.{symbol}": hours for symbol, hours in delivery.hours.items() if hours}
             if len(symbols) == 1:
                 meta["market"] = symbols[0]
             yield Payload(
@@ -154,6 +165,7 @@ class CsvSource:
                     if path not in delivery.files:
                         delivery.files.append(path)
                     delivery.roots[symbol] = str(binding.options.get("root", ""))
+                    delivery.hours[symbol] = str(binding.options.get("hours", ""))
         return list(found.values())
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from hydra_assets.sources.base import REJECT_SCHEMA, Disposition, ParseError, PayloadState
-from hydra_assets.sources.csv_maps import Layout
+from hydra_assets.sources.csv_layout import Layout
 
 MAX_BYTES = 512 * 2**20
 """Largest text that is read; a daily file of any vendor is far below."""

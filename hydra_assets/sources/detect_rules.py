@@ -136,6 +136,10 @@ def _plain(s: Sample, by_root: dict[str, str]) -> Detected | None:
         roots = [contract_root(c) or "" for c in s.column("contract")[:50]]
         named = roots if any(roots) else [s.name.partition(".")[0]]
         return _csv(s, "generic_prices", (BARS,), named, by_root, "a plain table of bars")
+    if {"bar_start", "bar_minutes", "contract", "open", "high", "low", "close", "volume"} <= set(columns):
+        roots = [contract_root(c) or "" for c in s.column("contract")[:50]]
+        named = roots if any(roots) else [s.name.partition(".")[0]]
+        return _csv(s, "generic_intraday", (Dataset.INTRADAY_BARS,), named, by_root, "a plain table of intraday bars")
     if {"date", "expiry", "strike", "right", "bid", "ask", "settle"} <= set(columns):
         return _csv(s, "generic_chain", (CHAINS,), [s.name.partition(".")[0]], by_root, "a plain option chain")
     return None

@@ -25,6 +25,7 @@ class Stream(IntEnum):
     POSITIONS = 7
     HEADLINES = 8
     POSTS = 9
+    INTRADAY = 10
 
 
 def market_key(symbol: str) -> int:

@@ -36,11 +36,14 @@ from hydra_assets.sources.cftc.write import write_disaggregated, write_legacy
 from hydra_assets.sources.cme_settlement import parse_settlement
 from hydra_assets.sources.cme_settlement_writer import write_settlement
 from hydra_assets.sources.csv_chains import parse_chain
-from hydra_assets.sources.csv_maps import ChainMap, read_map
+from hydra_assets.sources.csv_intraday import parse_intraday
+from hydra_assets.sources.csv_intraday_map import IntradayMap
+from hydra_assets.sources.csv_maps import ChainMap, ColumnMap, read_map
 from hydra_assets.sources.feeds import parse_headlines, parse_posts, write_headlines, write_posts
 from hydra_assets.sources.simulated.chains import chain_rows
 from hydra_assets.sources.simulated.curve import bars
 from hydra_assets.sources.simulated.headlines import headline_rows
+from hydra_assets.sources.simulated.intraday import intraday_rows
 from hydra_assets.sources.simulated.market import SimulatedMarket, build_market
 from hydra_assets.sources.simulated.positions import cftc_code, is_reported, report_dates, report_rows
 from hydra_assets.sources.simulated.posts import post_rows
@@ -48,6 +51,7 @@ from hydra_assets.sources.simulated.world import World
 
 NAME = "simulated"
 CHAIN_MAP = "sim_chain"
+INTRADAY_MAP = "sim_intraday"
 CHAIN_COLUMNS = (
     "date",
     "root",
@@ -77,6 +81,7 @@ class SimulatedSource:
     name = NAME
     known_at_rules: Mapping[Dataset, str] = {
         Dataset.FUTURES_BARS: "Prices at settlement publication; volume and open interest one session later.",
+        Dataset.INTRADAY_BARS: "A session's bars with its settlement.",
         Dataset.OPTION_CHAINS: "Quotes and settlements at settlement publication; volume and open interest one later.",
         Dataset.COT_REPORTS: "At the CFTC's own release calendar: Friday 15:30 New York, holidays and lapses included.",
         Dataset.HEADLINES: "Five minutes after publication, when the feed first carries them.",
@@ -173,6 +178,17 @@ def _bars(market: SimulatedMarket, first: date, _: FetchRequest) -> _Built:
         yield _name(market, rows, "s.csv"), write_settlement(frame, exchange=exchange), {}
 
 
+def _intraday(market: SimulatedMarket, first: date, _: FetchRequest) -> _Built:
+    stamp = pl.col("bar_start").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    month = pl.col("contract_month").dt.strftime("%Y%m").alias("contract")
+    values = ("open", "high", "low", "close", pl.col("volume").cast(pl.Int64))
+    for rows in _quarters(market, first):
+        frame = intraday_rows(market, rows)
+        if frame.height:
+            content = frame.select(stamp, "bar_minutes", month, *values).write_csv().encode()
+            yield _name(market, rows, "intraday.csv"), content, {"map": INTRADAY_MAP}
+
+
 def _chains(market: SimulatedMarket, first: date, _: FetchRequest) -> _Built:
     if market.series is None:
         return
@@ -248,21 +264,30 @@ def _without_oldest(text: bytes, count: int, end: str) -> bytes:
     return (end.join(lines[: len(lines) - count]) + end).encode()
 
 
-@lru_cache(maxsize=1)
-def _chain_map() -> ChainMap:
-    packaged = read_map(files("hydra_assets.sources") / "maps" / f"{CHAIN_MAP}.yaml")
-    if not isinstance(packaged, ChainMap):
-        msg = f"the packaged map {CHAIN_MAP} describes no chain"
-        raise TypeError(msg)
-    return packaged
+@lru_cache(maxsize=2)
+def _packaged(name: str) -> ColumnMap:
+    return read_map(files("hydra_assets.sources") / "maps" / f"{name}.yaml")
 
 
 def _parse_chain(payload: Payload, context: ParseContext) -> ParseResult:
-    return parse_chain(payload, context, _chain_map())
+    packaged = _packaged(CHAIN_MAP)
+    if not isinstance(packaged, ChainMap):
+        msg = f"the packaged map {CHAIN_MAP} describes no chain"
+        raise TypeError(msg)
+    return parse_chain(payload, context, packaged)
+
+
+def _parse_intraday(payload: Payload, context: ParseContext) -> ParseResult:
+    packaged = _packaged(INTRADAY_MAP)
+    if not isinstance(packaged, IntradayMap):
+        msg = f"the packaged map {INTRADAY_MAP} describes no intraday bars"
+        raise TypeError(msg)
+    return parse_intraday(payload, context, packaged)
 
 
 _BUILDERS: Mapping[Dataset, Callable[[SimulatedMarket, date, FetchRequest], _Built]] = {
     Dataset.FUTURES_BARS: _bars,
+    Dataset.INTRADAY_BARS: _intraday,
     Dataset.OPTION_CHAINS: _chains,
     Dataset.COT_REPORTS: _reports,
     Dataset.HEADLINES: _headlines,
@@ -270,6 +295,7 @@ _BUILDERS: Mapping[Dataset, Callable[[SimulatedMarket, date, FetchRequest], _Bui
 }
 _PARSERS: Mapping[Dataset, Callable[[Payload, ParseContext], ParseResult]] = {
     Dataset.FUTURES_BARS: parse_settlement,
+    Dataset.INTRADAY_BARS: _parse_intraday,
     Dataset.OPTION_CHAINS: _parse_chain,
     Dataset.COT_REPORTS: parse_cot,
     Dataset.HEADLINES: parse_headlines,
