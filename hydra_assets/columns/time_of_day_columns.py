@@ -1,6 +1,6 @@
 """Columns of what a market's day looks like."""
 
-from hydra_assets.columns.column import F64, I64, LIST_F64, STR, Column
+from hydra_assets.columns.column import I64, LIST_F64, STR, Column
 
 TIME_OF_DAY: dict[str, Column] = {
     "bucket_minutes": Column(I64, "minutes", "Length of a bucket of the day.", minimum=1, maximum=1440),

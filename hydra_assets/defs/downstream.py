@@ -19,6 +19,7 @@ from hydra_assets.defs.options import options_assets
 from hydra_assets.defs.predictions import PREDICTIONS_JOB, prediction_assets
 from hydra_assets.defs.signals import signal_assets
 from hydra_assets.defs.stress import STRESS, stress_assets
+from hydra_assets.defs.time_of_day import time_of_day_assets
 from hydra_assets.defs.training import SNAPSHOT, snapshot_assets, training_partitions
 from hydra_assets.defs.walk_forward import walk_forward_assets
 from hydra_assets.home import HomeConfig
@@ -31,6 +32,7 @@ AFTER_DATASETS = dg.AssetSelection.assets(SNAPSHOT, MODEL, STRESS, PREDICTIONS.n
 def downstream_assets(home: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.AssetsDefinition]:
     """All assets after the curated ones."""
     made = (
+        time_of_day_assets,
         options_assets,
         signal_assets,
         label_assets,

@@ -158,9 +158,7 @@ def _within(hours: str, timezone: str) -> pl.Expr:
     return since + pl.col("bar_minutes") <= (end - begin) % 1440
 
 
-def _stamped(
-    bars: pl.DataFrame, payload: Payload, calendar: SessionCalendar, column_map: IntradayMap
-) -> pl.DataFrame:
+def _stamped(bars: pl.DataFrame, payload: Payload, calendar: SessionCalendar, column_map: IntradayMap) -> pl.DataFrame:
     rule = column_map.known.rule
     if rule == "bar_end":
         public = bars["event_time"] + timedelta(minutes=column_map.known.transport_minutes)

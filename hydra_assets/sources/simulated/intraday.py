@@ -45,7 +45,9 @@ def intraday_rows(market: SimulatedMarket, rows: slice) -> pl.DataFrame:
     volume, _ = activity(path, market.futures, market.curve, rows)
     place = {month: i for i, month in enumerate(market.futures.months)}
     traded = volume[np.arange(len(day)), [place[month] for month in months.to_list()]]
-    daily = bars(path, market.futures, market.curve, rows).select("session", "contract_month", "open", "high", "low", "settle")
+    daily = bars(path, market.futures, market.curve, rows).select(
+        "session", "contract_month", "open", "high", "low", "settle"
+    )
     fronts = pl.DataFrame([day, months, pl.Series("total", traded)])
     front = fronts.join(daily, on=["session", "contract_month"], how="left", maintain_order="left")
     drawn = _draws(market, rows)
@@ -90,7 +92,9 @@ def _bridge(front: pl.DataFrame, normal: Array, tick: float) -> Array:
     path = np.concatenate([first[:, None], path[:, :-1], last[:, None]], axis=1)
     top, bottom = np.maximum(first, last)[:, None], np.minimum(first, last)[:, None]
     above, below = (np.maximum(part, 0.0) for part in (path - top, bottom - path))
-    path = np.clip(path, bottom, top) + _stretched(above, high[:, None] - top) - _stretched(below, bottom - low[:, None])
+    path = (
+        np.clip(path, bottom, top) + _stretched(above, high[:, None] - top) - _stretched(below, bottom - low[:, None])
+    )
     row = np.arange(len(path))
     inner = path[:, 1:-1]
     path[row, 1 + inner.argmax(axis=1)] = high

@@ -87,6 +87,7 @@ def test_simulated_markets_carry_their_models_facts() -> None:
         assert not real.simulated
         assert {d for b in sim.sources for d in b.datasets} == {
             "raw_futures_bars",
+            "raw_intraday_bars",
             "raw_option_chains",
             "raw_cot_reports",
             "raw_headlines",

@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from hydra_assets.sources.base import ParseError, PayloadState
-from hydra_assets.sources.csv_maps import Layout
+from hydra_assets.sources.csv_layout import Layout
 from hydra_assets.sources.csv_table import read_table
 
 NEEDED = ["a", "b"]
