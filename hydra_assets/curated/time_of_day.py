@@ -1,7 +1,7 @@
 """``time_of_day_curve``: how volume and variance are spread over the hours of a market's day, from intraday bars.
 
 A session's profile is taken from one contract, its most traded one, of the preferred source and the shortest bars. The
-share of volume of a bucket is its volume over the day's; that of variance is made from Parkinson's estimate of each bar,
+share of volume of a bucket is its volume over the day's; that of variance is made from Parkinson's estimate of a bar,
 ln(high / low)^2 / (4 ln 2) ("The extreme value method for estimating the variance of the rate of return", Journal of
 Business 53, 1980), over their sum. The night between two days is not in it. The curve of a session is the mean of the
 profiles of the trailing window as they were known at its cutoff.
@@ -72,9 +72,8 @@ def time_of_day_curve(
     config = config or TimeOfDayConfig()
     found = _profiles(bars, calendar, config)
     wanted = np.searchsorted(calendar.sessions, np.array(sessions, dtype="datetime64[D]"))
-    rows = [
-        _curve(day, *_window(found, int(index), config), config) for day, index in zip(sessions, wanted, strict=True)
-    ]
+    places = zip(sessions, wanted.tolist(), strict=True)
+    rows = [_curve(day, *_window(found, index, config), config) for day, index in places]
     return pl.DataFrame([(market, *row) for row in rows], schema=dict(TIME_OF_DAY_CURVE.schema), orient="row")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from hydra_assets.columns import DIVERGENCE, FEATURE_VECTOR, FUTURES_CURVE, LABELS, REGIMES
+from hydra_assets.columns import DIVERGENCE, FEATURE_VECTOR, FUTURES_CURVE, LABELS, REGIMES, TIME_OF_DAY_CURVE
 from hydra_assets.evaluation.evidence import Played
 from hydra_assets.evaluation.strategies import played, size_factors
 from hydra_assets.lake import Lake
@@ -22,11 +22,12 @@ from hydra_assets.models.recalibrated import recalibrated
 from hydra_assets.models.recipe import STRATEGIES, Recipe
 from hydra_assets.replay.inputs import CURVE_COLUMNS, market_arrays
 from hydra_assets.replay.market import MarketArrays
+from hydra_assets.replay.time_of_day import WINDOW_COLUMNS, with_time_of_day
 from hydra_assets.stats.returns import Floats
 
 WORKERS = 2
 """Threads that fit folds; a home's run has no more of a machine than that by default."""
-INPUTS = (FEATURE_VECTOR, LABELS, FUTURES_CURVE, REGIMES, DIVERGENCE)
+INPUTS = (FEATURE_VECTOR, LABELS, FUTURES_CURVE, REGIMES, DIVERGENCE, TIME_OF_DAY_CURVE)
 
 
 def groups_of(markets: Sequence[MarketSpec]) -> dict[str, list[str]]:
@@ -71,8 +72,13 @@ class GroupHistory:
 
     @cached_property
     def market(self) -> MarketArrays:
-        """Arrays of a replay."""
-        return market_arrays(self.curve, self.specs)
+        """Arrays of a replay, with the factors of the hours in which orders work where a market says which."""
+        arrays = market_arrays(self.curve, self.specs)
+        hours = {spec.symbol: spec.liquidity.working_hours for spec in self.specs}
+        chosen = {symbol: own for symbol, own in hours.items() if own is not None}
+        if not chosen:
+            return arrays
+        return with_time_of_day(arrays, self._read(TIME_OF_DAY_CURVE.name, WINDOW_COLUMNS), chosen)
 
     @cached_property
     def factors(self) -> Floats:

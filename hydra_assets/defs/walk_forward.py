@@ -14,6 +14,7 @@ from hydra_assets.columns import (
     FUTURES_CURVE,
     LABELS,
     REPLAY_REPORT,
+    TIME_OF_DAY_CURVE,
     WALK_FORWARD,
 )
 from hydra_assets.defs.derived import DerivedAsset, Inputs, Reader, build
@@ -106,7 +107,7 @@ ASSETS = (
         _replay,
         _replay_picture,
         why_empty=_before_first_fold,
-        pool_deps=(WALK_FORWARD, FUTURES_CURVE, DIVERGENCE),
+        pool_deps=(WALK_FORWARD, FUTURES_CURVE, TIME_OF_DAY_CURVE, DIVERGENCE),
     ),
 )
 

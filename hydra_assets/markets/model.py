@@ -128,6 +128,20 @@ class CftcCode(Strict):
     valid_to: date | None = None
 
 
+class WorkingHours(Strict):
+    """Local hours; over midnight where the end is the earlier one."""
+
+    start: time
+    end: time
+
+    @model_validator(mode="after")
+    def _some_time(self) -> Self:
+        if self.start == self.end:
+            msg = f"hours from {self.start} to {self.end} are none"
+            raise ValueError(msg)
+        return self
+
+
 class Liquidity(Strict):
     """What trading costs and how much fits; used by the simulator, the replay and the risk gate."""
 
@@ -136,6 +150,9 @@ class Liquidity(Strict):
     impact_y: Annotated[float, Field(gt=0)] = 0.8
     typical_daily_volume: Annotated[int, Field(gt=0)]
     participation_cap: Annotated[float, Field(gt=0, le=0.1)] = 0.01
+    working_hours: WorkingHours | None = None
+    """Hours in which the replay's orders work: they give the share of the day's volume that the cap is taken of, and
+    the impact, as ``time_of_day_curve`` says. None: the whole session."""
 
 
 class RiskLimits(Strict):

@@ -31,7 +31,7 @@ from hydra_assets.replay.costs import (
 from hydra_assets.replay.decisions import DecisionKind, Decisions
 from hydra_assets.replay.fills import FillMode, cap_lots, fill_lots, limit_prices, traded_through
 from hydra_assets.replay.ledger import Account, Day, Fill, Order, Position, Roll
-from hydra_assets.replay.market import FAULTS, MarketArrays, MarketFault, faults
+from hydra_assets.replay.market import FAULTS, MarketArrays, MarketFault, faults, known_factor
 from hydra_assets.replay.sizing import SizingTables, capped_lots, check_payoffs, kelly_lots, signed_kelly, sizing_tables
 from hydra_assets.replay.tables import ReplayConfig
 
@@ -58,6 +58,9 @@ class _Life:
     def __init__(self, market: MarketArrays, decisions: Decisions, config: ReplayConfig, sizes: SizingTables) -> None:
         self.market, self.decisions, self.config, self.sizes = market, decisions, config, sizes
         self.fault = faults(market)
+        self.cap_factor, self.impact_factor = (
+            known_factor(factor, market.adv) for factor in (market.cap_factor, market.impact_factor)
+        )
         sessions, markets = self.fault.shape
         self.sessions, self.markets = sessions, range(markets)
         self.account = Account(config.capital_cents, config.capital_cents, [Position() for _ in self.markets])
@@ -125,7 +128,7 @@ class _Life:
             return None
         own = fills.participation_cap
         share = float(terms.participation_cap[m]) if own is None else own
-        cap = cap_lots(share, float(self.market.adv[t - 1, m]), fills.cap_factor)
+        cap = cap_lots(share, float(self.market.adv[t - 1, m]), fills.cap_factor * float(self.cap_factor[t - 1, m]))
         lots = int(fill_lots(order.lots, cap, cap))
         if not lots:
             return None
@@ -189,7 +192,7 @@ class _Life:
             float(self.market.settle[row, m]),
             float(terms.multiplier[m]),
             float(self.market.adv[row, m]),
-            self._slippage(t, m) * costs.scale * self.config.fills.impact_factor,
+            self._slippage(t, m) * costs.scale * self.config.fills.impact_factor * float(self.impact_factor[row, m]),
         )
         return int(impact_cents(coefficient, float(size)))
 
@@ -229,7 +232,7 @@ class _Life:
                 trade_profit=position.trade_profit,
                 equity=account.cash,
                 notional=np.nan if bad else round(value),
-                cap=np.nan if bad else share * float(market.adv[t, m]),
+                cap=np.nan if bad else share * (float(market.adv[t, m]) * float(self.cap_factor[t, m])),
                 stale_sessions=position.stale_sessions,
             )
             breach = market_breach(found, config)

@@ -84,7 +84,7 @@ class FillConfig(Strict):
         return tuple(part if order > 0 else -part for part in parts)
 
 
-def cap_lots(participation_cap: Number, lagged_adv: Number, cap_factor: float = 1.0) -> Floats:
+def cap_lots(participation_cap: Number, lagged_adv: Number, cap_factor: Number = 1.0) -> Floats:
     """Return the whole lots that a session may trade; NaN where the volume is."""
     return np.asarray(np.floor(participation_cap * lagged_adv * cap_factor))
 

@@ -5,7 +5,7 @@ costs and caps of a fill in session t+1 are made from row t (volatility, volume,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 import numpy as np
@@ -97,10 +97,14 @@ class MarketArrays:
     open: Floats | None = None
     high: Floats | None = None
     low: Floats | None = None
+    cap_factor: Floats | None = None
+    """Share of the session's volume, and so of the cap, in the hours in which orders work; NaN: the whole session."""
+    impact_factor: Floats | None = None
+    """Impact in those hours over that of the whole session; NaN: 1."""
 
     def __post_init__(self) -> None:
         shape = (len(self.days), len(self.terms.symbols))
-        names = ("settle", "held_change", "sigma_daily", "adv", "roll", "tradable", "open", "high", "low")
+        names = [field.name for field in fields(self) if field.name not in {"terms", "days"}]
         for name in names:
             array = getattr(self, name)
             if array is not None and array.shape != shape:
@@ -122,6 +126,11 @@ class MarketArrays:
     def priced(self) -> Flags:
         """Where the market traded at a price that can be used."""
         return np.asarray(self.tradable & np.isfinite(self.settle) & (self.settle > 0.0))
+
+
+def known_factor(values: Floats | None, like: Floats) -> Floats:
+    """Factors of a market, 1 where they are not known: absence changes nothing."""
+    return np.ones_like(like) if values is None else np.where(np.isfinite(values), values, 1.0)
 
 
 def faults(market: MarketArrays) -> Codes:

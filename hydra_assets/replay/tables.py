@@ -22,7 +22,7 @@ from hydra_assets.replay.costs import (
     spread_cents,
 )
 from hydra_assets.replay.fills import FillConfig, FillMode, cap_lots, limit_prices, traded_through
-from hydra_assets.replay.market import Codes, Flags, Floats, MarketArrays, faults, stale_sessions
+from hydra_assets.replay.market import Codes, Flags, Floats, MarketArrays, faults, known_factor, stale_sessions
 from hydra_assets.replay.sizing import SizingConfig
 
 LARGEST_CENTS = 2.0**53
@@ -87,6 +87,8 @@ def session_tables(market: MarketArrays, costs: CostConfig, fills: FillConfig) -
     good_before = np.zeros(fault.shape, dtype=np.bool_)
     good_before[1:] = fault[:-1] == 0
     adv, settle, sigma = lagged(market.adv), lagged(market.settle), lagged(market.sigma_daily)
+    cap_factor, impact_factor = (known_factor(f, adv) for f in (market.cap_factor, market.impact_factor))
+    cap_before, impact_before = (known_factor(lagged(f), adv) for f in (cap_factor, impact_factor))
     participation = terms.participation_cap if fills.participation_cap is None else fills.participation_cap
     with np.errstate(invalid="ignore", divide="ignore"):
         slip = slippage_multiplier(costs, terms.symbols, market.days, adv, terms.typical_daily_volume)
@@ -97,11 +99,11 @@ def session_tables(market: MarketArrays, costs: CostConfig, fills: FillConfig) -
             settle,
             terms.multiplier,
             adv,
-            slip * costs.scale * fills.impact_factor,
+            slip * costs.scale * fills.impact_factor * impact_before,
         )
         buy_change, sell_change, buy_ok, sell_ok = _execution(market, fills, settle)
     executable = good_before & market.priced
-    cap = np.where(executable, cap_lots(participation, adv, fills.cap_factor), 0.0)
+    cap = np.where(executable, cap_lots(participation, adv, fills.cap_factor * cap_before), 0.0)
     fee = np.broadcast_to(fee_cents(terms.fee_per_contract, costs.scale), fault.shape)
     spread = np.where(executable, spread, 0.0)
     buy_change, sell_change = (np.where(executable & np.isfinite(c), c, 0.0) for c in (buy_change, sell_change))
@@ -121,7 +123,7 @@ def session_tables(market: MarketArrays, costs: CostConfig, fills: FillConfig) -
         roll=rolls_done(market.roll, executable),
         roll_lot=spread + fee,
         notional=np.where(good, np.rint(CENTS * market.settle * terms.multiplier), np.nan),
-        exit_cap=np.where(good, participation * market.adv, np.nan),
+        exit_cap=np.where(good, participation * (market.adv * cap_factor), np.nan),
     )
 
 

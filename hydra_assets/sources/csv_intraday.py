@@ -7,7 +7,6 @@ at or after the bar's end, so that an evening's bars are the next session's.
 import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -17,10 +16,9 @@ from hydra_assets.markets.contracts import contract_month_expr, future_id_expr
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import FIRST_DATE, LAST_DATE, WEEKDAYS, SessionCalendar
 from hydra_assets.sources.base import Dataset, ParseContext, ParseError, ParseResult, Payload
-from hydra_assets.sources.csv_intraday_map import IntradayMap
+from hydra_assets.sources.csv_intraday_map import BarValue, IntradayMap
 from hydra_assets.sources.csv_prices import result_of
 from hydra_assets.sources.csv_rows import (
-    bad_number,
     bound_markets,
     first_reason,
     instants,
@@ -30,7 +28,8 @@ from hydra_assets.sources.csv_rows import (
 )
 from hydra_assets.sources.csv_table import read_table, reject_rows
 
-PRICES: tuple[Literal["open", "high", "low", "close"], ...] = ("open", "high", "low", "close")
+PRICES: tuple[BarValue, ...] = ("open", "high", "low", "close")
+VALUES: tuple[BarValue, ...] = (*PRICES, "volume")
 SET_ASIDE = {"other_market", "nothing_traded", "outside_a_session"}
 DETAILS: Mapping[str, str] = {
     "bad_instant": "the bar's beginning cannot be read, or is a wall time that clocks skip or repeat",
@@ -74,7 +73,7 @@ def _of_market(
     minutes = number(length, layout) if isinstance(length, str) else pl.lit(float(length))
     values = [
         (number(column_map.values[name], layout) * (column_map.price_scale if name in PRICES else 1.0)).alias(name)
-        for name in (*PRICES, "volume")
+        for name in VALUES
     ]
     typed = texts.with_columns(start.dt.convert_time_zone("UTC").alias("bar_start"), minutes.alias("minutes"), *values)
     month = contract_month_expr(pl.col(column_map.contract), pl.col("bar_start").dt.date())
@@ -100,7 +99,6 @@ def _faults(spec: MarketSpec, payload: Payload, column_map: IntradayMap) -> list
     """What can be wrong with a row by itself, in order."""
     named = pl.col(column_map.contract).fill_null("").str.to_uppercase()
     root = re.escape(vendor_root(payload, spec).upper())
-    values = list(column_map.values.values())
     day, minutes = pl.col("bar_start").dt.date(), pl.col("minutes")
     low, high = pl.col("low"), pl.col("high")
     faults = [
@@ -114,10 +112,7 @@ def _faults(spec: MarketSpec, payload: Payload, column_map: IntradayMap) -> list
     return [
         *faults,
         (pl.col("contract_month").is_null(), "bad_contract"),
-        (
-            bad_number(values, column_map.layout) | pl.any_horizontal(pl.col(c).is_null() for c in values),
-            "bad_number",
-        ),
+        (pl.any_horizontal(pl.col(name).is_null() for name in VALUES), "bad_number"),
         (pl.any_horizontal(pl.col(c) <= 0 for c in PRICES), "not_positive_price"),
         (pl.col("volume") < 0, "negative_volume"),
         (high < low, "high_below_low"),

@@ -64,6 +64,8 @@ def resampled(world: World, outcome: Rows, cutoff: Rows, labels: list[str]) -> P
         "roll": taken(market.roll, outcome),
         "tradable": taken(market.tradable, cutoff) & np.isfinite(change),
         "open": None,
+        "cap_factor": taken(market.cap_factor, cutoff),
+        "impact_factor": taken(market.impact_factor, cutoff),
     }
     if market.open is not None:
         # A fill at the open earns what the outcome's session earned after its open.

@@ -113,9 +113,10 @@ def _batch(world: World, model: CopulaModel, z: Floats, cutoff: Rows, labels: li
     change = np.where(market.priced[:, :, None], drawn * unit, np.nan)
 
     def same(array: Any) -> Any:
-        return np.broadcast_to(array[:, :, None], change.shape)
+        return None if array is None else np.broadcast_to(array[:, :, None], change.shape)
 
-    columns = {name: same(getattr(market, name)) for name in ("settle", "sigma_daily", "adv", "roll")}
+    kept = ("settle", "sigma_daily", "adv", "roll", "cap_factor", "impact_factor")
+    columns = {name: same(getattr(market, name)) for name in kept}
     columns["held_change"] = change
     columns["tradable"] = same(market.tradable) & np.isfinite(change)
     columns["open"] = None

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 CELLS_AT_ONCE = 400_000
 """Sessions x markets x paths that are held at once: about 100 MB with all tables."""
-COLUMNS = ("settle", "held_change", "sigma_daily", "adv", "roll", "tradable", "open")
+COLUMNS = ("settle", "held_change", "sigma_daily", "adv", "roll", "tradable", "open", "cap_factor", "impact_factor")
 """Arrays of a market that paths carry; high and low serve limit orders only, which stress does not replay."""
 
 

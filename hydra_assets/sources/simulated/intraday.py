@@ -58,9 +58,9 @@ def intraday_rows(market: SimulatedMarket, rows: slice) -> pl.DataFrame:
     spans = np.stack([points[:, b * _STEPS : (b + 1) * _STEPS + 1] for b in range(_BARS)], axis=1)
     repeated = front.select("session", "contract_month").select(pl.all().repeat_by(_BARS).explode())
     opening = pl.col("session").dt.combine(OPENING).dt.replace_time_zone(path.spec.timezone).dt.convert_time_zone("UTC")
-    number = pl.Series("bar", np.tile(np.arange(_BARS), front.height))
-    table = repeated.with_columns(
-        (opening + pl.duration(minutes=BAR_MINUTES * number)).alias("bar_start"),
+    numbered = repeated.with_columns(pl.Series("number", np.tile(np.arange(_BARS), front.height)))
+    table = numbered.with_columns(
+        (opening + pl.duration(minutes=BAR_MINUTES * pl.col("number"))).alias("bar_start"),
         pl.lit(BAR_MINUTES).alias("bar_minutes"),
         pl.Series("open", spans[:, :, 0].ravel()),
         pl.Series("high", spans.max(axis=2).ravel()),
@@ -79,7 +79,7 @@ def _draws(market: SimulatedMarket, rows: slice) -> Array:
 
 
 def _bridge(front: pl.DataFrame, normal: Array, tick: float) -> Array:
-    """Prices at the ends of all steps, ``[k, bars * steps + 1]``, on the tick, from open to settle through high and low.
+    """Prices at the ends of all steps, ``[k, bars * steps + 1]``, on the tick: open to settle by high and low.
 
     The bridge has the day's range for a scale. Its part above (below) both ends is stretched to reach the high (low);
     where it has none, its highest (lowest) inner point is put there.
@@ -92,9 +92,8 @@ def _bridge(front: pl.DataFrame, normal: Array, tick: float) -> Array:
     path = np.concatenate([first[:, None], path[:, :-1], last[:, None]], axis=1)
     top, bottom = np.maximum(first, last)[:, None], np.minimum(first, last)[:, None]
     above, below = (np.maximum(part, 0.0) for part in (path - top, bottom - path))
-    path = (
-        np.clip(path, bottom, top) + _stretched(above, high[:, None] - top) - _stretched(below, bottom - low[:, None])
-    )
+    path = np.clip(path, bottom, top) + _stretched(above, high[:, None] - top)
+    path -= _stretched(below, bottom - low[:, None])
     row = np.arange(len(path))
     inner = path[:, 1:-1]
     path[row, 1 + inner.argmax(axis=1)] = high
