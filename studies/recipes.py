@@ -21,12 +21,11 @@ import polars as pl
 from scipy.stats import beta
 
 from hydra_assets.evaluation.evidence import Played, cycle_evidence
-from hydra_assets.evaluation.first_champion import judge_first
+from hydra_assets.evaluation.first_champion import FIRST_GATES, judge_first
 from hydra_assets.evaluation.strategies import played, walked
 from hydra_assets.models.recipe import FIRST_RECIPES, STRATEGIES
 from hydra_assets.replay.inputs import market_arrays
 from hydra_assets.sources.simulated.truth import Knowledge
-from hydra_assets.stats.gate_records import GateConfig
 from hydra_assets.stats.returns import SESSIONS_PER_YEAR, Floats
 from hydra_assets.verdict import Severity, Verdict
 from studies.worlds import EDGES, WorldFrames, fast_worlds
@@ -109,14 +108,14 @@ def studied(edge: float, world: WorldFrames) -> Found:
 
 def judged(play: Played, world: WorldFrames) -> tuple[str | None, str | None, dict[str, str]]:
     """First champion as a home would find it: name and date, and what stops each recipe at the last date."""
-    config, stopped = GateConfig(), dict[str, str]()
+    stopped = dict[str, str]()
     for day in training_dates(world.first, world.last):
         cutoff = day - timedelta(days=1)
         span = play.span("boosted", cutoff)
-        if span.stop - span.start < config.min_sessions:
+        if span.stop - span.start < FIRST_GATES.min_sessions:
             continue
         evidence = cycle_evidence(play, list(FIRST_RECIPES), world.labels, world.regimes, GREEN, cutoff)
-        verdict = judge_first(evidence, config)
+        verdict = judge_first(evidence)
         stopped = {r.candidate: r.first_failure.gate.value if r.first_failure else "passed" for r in verdict.reports}
         if verdict.chosen is not None:
             return verdict.chosen, day.isoformat(), stopped

@@ -9,7 +9,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from hydra_assets.evaluation.evidence import Played, cycle_evidence, squared_errors
-from hydra_assets.evaluation.first_champion import FirstVerdict, judge_first
+from hydra_assets.evaluation.first_champion import FIRST_GATES, FirstVerdict, judge_first
 from hydra_assets.evaluation.refit import judge_refit
 from hydra_assets.evaluation.scores import Scores, scores_of
 from hydra_assets.models.protocol import ModelError
@@ -29,7 +29,7 @@ from hydra_assets.registry.champions import (
 )
 from hydra_assets.registry.port import Registry, VersionState
 from hydra_assets.state.records import Promotion
-from hydra_assets.stats.gate_records import CandidateReport
+from hydra_assets.stats.gate_records import CandidateReport, GateConfig
 from hydra_assets.verdict import Verdict
 
 REFIT_HELD_BACK = "refit_held_back"
@@ -70,6 +70,7 @@ class Case:
     run_id: str
     newest: bool
     """Whether it is the run's last date: artefacts of candidates that fail are kept of that one."""
+    gates: GateConfig = FIRST_GATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _first(engine: sa.Engine, registry: Registry, case: Case) -> Outcome:
     cutoff, history = case.snapshot.cutoff, case.history
     played = history.play({})
     evidence = cycle_evidence(played, list(FIRST_RECIPES), history.labels, history.regimes, case.contracts, cutoff)
-    verdict = judge_first(evidence)
+    verdict = judge_first(evidence, case.gates)
     if verdict.chosen is None:
         if case.newest:
             _keep_candidates(registry, case, played, verdict)

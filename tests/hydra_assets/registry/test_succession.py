@@ -18,6 +18,7 @@ from hydra_assets.registry.succession import NOT_TRAINABLE, REFIT_HELD_BACK, Cas
 from hydra_assets.state.promotions import current_champion
 from hydra_assets.state.records import Promotion
 from hydra_assets.state.tables import promotions
+from hydra_assets.stats.gate_records import GateConfig
 from hydra_assets.verdict import Severity, Verdict
 from tests.support.groups import BLIND, BOOSTED, MARKETS, NAMES, SEEING, Group, day, group
 from tests.support.registry import MemoryRegistry
@@ -38,7 +39,7 @@ def _small_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def case(of: Group = EDGE, last: int = CUTOFF, names: tuple[str, ...] = NAMES, **changes: object) -> Case:
     snapshot = training_snapshot(of.features, of.labels, names, SEEING.label, day(last))
-    return replace(Case("sim", snapshot, GREEN, of, f"run {last}", newest=True), **changes)
+    return replace(Case("sim", snapshot, GREEN, of, f"run {last}", newest=True, gates=GateConfig()), **changes)
 
 
 class Home:
