@@ -13,21 +13,14 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
-import numpy as np
 import polars as pl
 import sqlalchemy as sa
 
 from hydra_assets.defs.group import GroupHistory
-from hydra_assets.evaluation.contracts import input_contracts
-from hydra_assets.evaluation.evidence import Played, cycle_evidence
-from hydra_assets.evaluation.first_champion import judge_first
-from hydra_assets.evaluation.scores import scores_of
-from hydra_assets.evaluation.strategies import played
 from hydra_assets.features.curve_group import held_returns
 from hydra_assets.features.dictionary import FEATURES
 from hydra_assets.home import HomeConfig, Span, write_home
@@ -35,21 +28,22 @@ from hydra_assets.lake import Lake
 from hydra_assets.markets.loader import load_markets
 from hydra_assets.models.labelled import feature_matrix, labelled_rows
 from hydra_assets.models.protocol import unusable
-from hydra_assets.models.recipe import FIRST_RECIPES, LOGISTIC, STRATEGIES, THESIS, THESIS_FEATURES
+from hydra_assets.models.recipe import LOGISTIC, STRATEGIES, THESIS, THESIS_FEATURES
 from hydra_assets.models.splits import fold_masks, open_folds
-from hydra_assets.replay.costs import CENTS
-from hydra_assets.replay.result import KINDS
 from hydra_assets.sources.detect import detect_sources
 from hydra_assets.state.db import connect
 from hydra_assets.state.tables import judgements
 from hydra_console.bootstrap.environment import ensure, stop
 from hydra_console.runner import JobRequest, run_job
+from studies.real_verdicts import judged, volume_ends, with_volume_carried_on
 from studies.targets import show
 
 NOW = "2026-11-20T23:45:00+00:00"
 CORN = "ZC"
 CORN_SPAN = {CORN: (date(2009, 1, 2), date(2023, 8, 31))}
 """From the first report on file to the last price."""
+WHOLE_UNTIL = date(2019, 12, 31)
+"""From 2020 on the price file has a daily close on a part of the sessions only."""
 THIN_SPANS = dict.fromkeys(("HE", "LE", "ZO", "ZR"), (date(2020, 7, 1), date(2021, 3, 31)))
 """Half a year of prices before the eleven reports, for the features that look back."""
 OVERLAP = (date(2021, 1, 8), date(2021, 3, 26))
@@ -128,7 +122,8 @@ def which_features_there_are(history: GroupHistory) -> None:
     reasons = features.select(pl.col("features_missing").str.split(",").explode()).to_series()
     why = reasons.value_counts().with_columns((pl.col("count") / features.height).alias("share of sessions"))
     print("\nCorn, absent groups of features with the reason, share of sessions")
-    show(why.sort("share of sessions", "features_missing", descending=[True, False]).drop("count"))
+    with pl.Config(fmt_str_lengths=60):
+        show(why.sort("share of sessions", "features_missing", descending=[True, False]).drop("count"))
     recipe = STRATEGIES[LOGISTIC]
     rows = labelled_rows(features, history.labels, recipe.features, recipe.label)
     matrix, labelled = feature_matrix(rows, recipe.features), rows["label_class"].is_not_null().to_numpy()
@@ -151,64 +146,6 @@ def which_features_there_are(history: GroupHistory) -> None:
     show(pl.DataFrame(table))
 
 
-def judged(history: GroupHistory, play: Played, cutoff: date, title: str) -> None:
-    """Scores, gates, power and regimes of a replay at a cutoff."""
-    print(f"\n{title}")
-    labels, regimes = history.labels, history.regimes
-    scores = {name: scores_of(play, name, labels, regimes, cutoff) for name in STRATEGIES}
-    rows, by_regime = [], []
-    for place, (name, found) in enumerate(scores.items()):
-        span, figures = play.span(name, cutoff), found.performance.metrics()
-        lots = 0 if play.replay.fills is None else int(np.abs(play.replay.fills[place, span]).sum())
-        money = {f"{kind}": float(play.replay.cost_cents[k, place, span].sum()) / CENTS for k, kind in enumerate(KINDS)}
-        years = found.sessions / 252
-        rows.append(
-            {
-                "strategy": name,
-                "sessions": found.sessions,
-                "net Sharpe": found.thesis.sharpe,
-                "lower": found.thesis.lower,
-                "upper": found.thesis.upper,
-                "thesis": f"{'green' if found.thesis.green else 'red'} {found.thesis.reason}",
-                "return % a year": 100.0 * figures.get("annual_return", 0.0),
-                "worst drawdown %": 100.0 * figures.get("max_drawdown", 0.0),
-                "lots a year": lots / years,
-                "costs a year": sum(money.values()) / years,
-                "cost a lot": sum(money.values()) / lots if lots else None,
-                "Brier": found.brier,
-                "base rate's": found.brier_base_rate,
-            }
-        )
-        by_regime += [
-            {"strategy": name, "regime": regime, "sessions": part.sessions, "net Sharpe": ratio.ratio, "se": ratio.se}
-            for regime, part in found.by_regime.items()
-            if (ratio := part.sharpe) is not None
-        ]
-    table = pl.DataFrame(rows, infer_schema_length=None)
-    show(table.select("strategy", "sessions", "net Sharpe", "lower", "upper", "thesis", "Brier", "base rate's"))
-    show(table.drop("net Sharpe", "lower", "upper", "thesis", "Brier", "base rate's", "sessions"))
-    if by_regime:
-        show(pl.DataFrame(by_regime))
-    held = held_returns(history.lake.read("futures_curve", markets=[CORN], last=cutoff))
-    newest = {CORN: history.features["session"].max()}
-    contracts = input_contracts(history.features, labels, held, newest, cutoff)  # type: ignore[arg-type]
-    verdict = judge_first(cycle_evidence(play, list(FIRST_RECIPES), labels, regimes, contracts, cutoff))
-    for report in verdict.reports:
-        print(f"{report.candidate}: {'passes' if report.passed else 'does not pass'}")
-        for gate in report.verdicts:
-            print(f"    {gate.gate:24} {gate.status:16} {gate.reason:24} {gate.message}")
-        print(f"    power: {report.power.message if report.power else 'none: the returns cannot be judged'}")
-    print(f"first champion: {verdict.chosen or 'none'} ({verdict.reason})")
-
-
-def with_volume_carried_on(history: GroupHistory) -> Played:
-    """The same probabilities, played with the last average volume that the data hold carried on where there is none."""
-    market = history.market
-    known = pl.DataFrame(market.adv).fill_nan(None).fill_null(strategy="forward").fill_null(float("nan")).to_numpy()
-    assumed = replace(market, adv=known)
-    return Played(STRATEGIES, history.predictions, assumed, played(history.predictions, STRATEGIES, assumed))
-
-
 def corn(home: Path) -> None:
     """Everything about corn."""
     lake, cutoff = Lake(str(home / "lake")), CORN_SPAN[CORN][1]
@@ -228,12 +165,18 @@ def corn(home: Path) -> None:
     print(
         f"\nCosts a lot and side: half-spread {money:.2f}, fee {fee:.2f}, impact with Y = {impact:g}; capital 1,000,000"
     )
-    faults = pl.Series("fault", np.where(np.isfinite(history.market.adv[:, 0]), "volume known", "no volume"))
-    show(faults.value_counts(name="sessions").sort("fault"))
-    judged(history, history.played, cutoff, f"Corn as the data are, judged at {cutoff}")
-    last = history.market.adv[np.isfinite(history.market.adv)][-1]
-    title = f"Corn under an assumption: {last:,.0f} lots a day, the last average known, wherever volume is missing"
-    judged(history, with_volume_carried_on(history), cutoff, title)
+    ends = volume_ends(history.market)
+    print(f"Average volume is known to {ends}; no size and no fill after it")
+    judged(history, history.played, ends, f"Corn as the data are, {ends}: the last session with a volume")
+    judged(
+        history,
+        history.played,
+        cutoff,
+        f"Corn as the data are, at the last session, {cutoff}: nothing trades after {ends}",
+    )
+    assumed, lots = with_volume_carried_on(history)
+    for day in (WHOLE_UNTIL, cutoff):
+        judged(history, assumed, day, f"Corn at {day} under the assumption that {lots:,.0f} lots a day went on trading")
 
 
 def thin(home: Path) -> None:
@@ -256,12 +199,14 @@ def thin(home: Path) -> None:
                 "front settled": front.filter(pl.col("settle_age_sessions") == 0).height,
                 "returns": front["held_return"].count(),
                 **{name: vector[name].count() for name in ("carry", "momentum_20")},
+                "newest net share": net[-1] if len(net := scores.sort("session")["net_share"].drop_nulls()) else None,
                 "crowd_score": scores["crowd_score"].count(),
                 "crowd_reason": ", ".join(f"{n} {reason}" for reason, n in why.iter_rows()),
             }
         )
     print(f"\nThin markets, {first} to {last}: sessions with each")
-    show(pl.DataFrame(rows))
+    with pl.Config(fmt_str_lengths=60):
+        show(pl.DataFrame(rows))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
