@@ -78,6 +78,7 @@ def test_perturbing_what_comes_after_a_cutoff_changes_nothing_before_it(
     assert same.equals(other)
     assert set(changed["dataset"]) >= {
         "raw_futures_bars",
+        "raw_intraday_bars",
         "raw_option_chains",
         "raw_cot_reports",
         "raw_headlines",
@@ -86,6 +87,7 @@ def test_perturbing_what_comes_after_a_cutoff_changes_nothing_before_it(
         "post_scores",
         "sentiment",
         "futures_curve",
+        "time_of_day_curve",
         "cot_positions",
         "option_quotes",
     }
@@ -111,7 +113,9 @@ def _perturb_sources(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Non
         result = parse(self, payload, context)
         cutoff = max(calendar_of(specs[m]).cutoff(MIDDLE) for m in pipeline.markets)
         numbers = [
-            n for n in ("settle", "bid", "ask", "volume", "long_contracts", "open_interest") if n in result.rows.columns
+            n
+            for n in ("high", "settle", "bid", "ask", "volume", "long_contracts", "open_interest")
+            if n in result.rows.columns
         ]
         future = pl.col("known_at") > cutoff
         rows = result.rows.with_columns(pl.when(future).then(pl.col(n) * 1.07).otherwise(n).alias(n) for n in numbers)

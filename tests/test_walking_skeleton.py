@@ -118,6 +118,11 @@ def the_signals_move(lake: Lake, sessions: dict[str, int]) -> None:
     assert posts["post_score"].drop_nulls().n_unique() > 0.6 * posts.height
     assert posts["post_copies"].sum() > 0
     assert lake.read("raw_posts")["author"].n_unique() > 5
+    hours = lake.read("time_of_day_curve")
+    assert dict(hours.group_by("market").len().iter_rows()) == sessions
+    known = hours.filter(time_of_day_reason="ok")
+    assert known.height > 0.9 * hours.height
+    assert known["volume_shares"].n_unique() == known["variance_shares"].n_unique() == known.height
     divergence = lake.read("divergence")
     assert divergence["divergence_type"].n_unique() >= 4
     directions = divergence.filter(divergence_reason="ok")["divergence_direction"]

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from hydra_assets.columns import RAW_INTRADAY_BARS, TIME_OF_DAY_CURVE
-from hydra_assets.curated.time_of_day import TimeOfDayConfig, time_of_day_curve
+from hydra_assets.curated.time_of_day_curve import TimeOfDayConfig, time_of_day_curve
 from hydra_assets.defs.derived import DerivedAsset, Inputs, Reader, build
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec

@@ -1,5 +1,6 @@
 """The two replays must keep the same books, to the cent, whatever the market does."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,18 @@ def random_market(seed: int, sessions: int, markets: int) -> MarketArrays:
         open=open_,
         low=middle - TICK * random.integers(0, 40, shape),
         high=middle + TICK * random.integers(0, 40, shape),
+        **_hours(random, shape, seed),
     )
+
+
+def _hours(random: np.random.Generator, shape: tuple[int, int], seed: int) -> dict[str, Any]:
+    """In every second world orders work in some hours only, which are not known everywhere."""
+    if seed % 2 == 0:
+        return {}
+    return {
+        "cap_factor": random.choice([0.0, 0.35, 1.0, np.nan], shape, p=[0.05, 0.45, 0.3, 0.2]),
+        "impact_factor": random.choice([0.7, 1.0, 1.3, np.nan], shape),
+    }
 
 
 def random_decisions(seed: int, kind: DecisionKind, shape: tuple[int, int, int], down: bool) -> Decisions:
@@ -189,7 +201,7 @@ def test_what_comes_later_changes_nothing_before(mode: FillMode) -> None:
     whole = replay(market, decisions, setting)
 
     def up_to(n: int) -> MarketArrays:
-        names = ("settle", "held_change", "sigma_daily", "adv", "roll", "tradable", "open", "high", "low")
+        names = [field.name for field in fields(market) if field.name not in {"terms", "days"}]
         return MarketArrays(
             terms=market.terms, days=market.days[:n], **{name: getattr(market, name)[:n] for name in names}
         )

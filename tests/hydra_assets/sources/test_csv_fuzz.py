@@ -53,6 +53,11 @@ SAMPLES: dict[str, tuple[str, Dataset, str]] = {
         BARS,
         "date,contract,open,high,low,close,settle,volume,open_interest\n2025-03-03,HEZ5,1,2,1,2,2,10,20\n",
     ),
+    "generic_intraday": (
+        "HE",
+        Dataset.INTRADAY_BARS,
+        "bar_start,bar_minutes,contract,open,high,low,close,volume\n2025-03-04T14:30:00Z,30,HEZ25,80,81,79,80,5\n",
+    ),
     "generic_chain": (
         "HE",
         CHAINS,

@@ -97,11 +97,14 @@ def test_plain_tables_name_their_market(tmp_path: Path) -> None:
     (tmp_path / "LE.csv").write_text(header + "2025-03-04,202512,,,,,181.5,,\n", encoding="utf-8")
     chain = "date,expiry,strike,right,bid,ask,settle,volume,open_interest\n"
     (tmp_path / "HE.chain.csv").write_text(chain + "2025-03-03,2025-06-13,82.5,P,,,1.2,,\n", encoding="utf-8")
+    intraday = "bar_start,bar_minutes,contract,open,high,low,close,volume\n"
+    (tmp_path / "bars.csv").write_text(intraday + "2025-03-04T14:30:00Z,30,HEJ25,80,81,79,80,5\n", encoding="utf-8")
     found = entries(tmp_path)
     assert {f: (d.map, d.markets) for f, d in found.items()} == {
         "hogs.csv": ("generic_prices", ("HE",)),
         "LE.csv": ("generic_prices", ("LE",)),
         "HE.chain.csv": ("generic_chain", ("HE",)),
+        "bars.csv": ("generic_intraday", ("HE",)),
     }
     assert (found["LE.csv"].first, found["LE.csv"].last) == (date(2025, 3, 4), date(2025, 3, 4))
 

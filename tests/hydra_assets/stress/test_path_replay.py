@@ -26,7 +26,7 @@ TIGHT = BreakerConfig(
 )
 
 
-def random_world(seed: int, sessions: int = 60, markets: int = 3) -> World:
+def random_world(seed: int, sessions: int = 60, markets: int = 3, hours: bool = False) -> World:
     """A walk with gaps, halts, rolls, thin days, opens, and persistent decisions of which some are missing."""
     random = np.random.default_rng(seed)
     shape = (sessions, markets)
@@ -40,6 +40,13 @@ def random_world(seed: int, sessions: int = 60, markets: int = 3) -> World:
         open=settle * np.exp(random.normal(0.0, 0.005, shape)),
         terms=terms(markets),
     )
+    if hours:
+        other = np.random.default_rng(seed + 1)
+        prices = replace(
+            prices,
+            cap_factor=other.choice([0.2, 0.6, np.nan], shape),
+            impact_factor=other.choice([0.8, 1.5, np.nan], shape),
+        )
     shares = np.clip(0.9 * np.cumsum(random.normal(0.0, 0.1, shape), axis=0), -1.0, 1.0)
     shares[random.random(shape) < 0.05] = np.nan
     return World(prices, Wishes(shares, random.choice([0.5, 1.0], shape)))
@@ -50,11 +57,15 @@ def random_world(seed: int, sessions: int = 60, markets: int = 3) -> World:
     seed=st.integers(0, 10_000),
     mode=st.sampled_from([FillMode.NEXT_SETTLE, FillMode.NEXT_OPEN]),
     breakers=st.sampled_from([None, BreakerConfig(), TIGHT]),
+    hours=st.booleans(),
 )
-def test_every_path_is_the_public_replay_of_it(seed: int, mode: FillMode, breakers: BreakerConfig | None) -> None:
+def test_every_path_is_the_public_replay_of_it(
+    seed: int, mode: FillMode, breakers: BreakerConfig | None, hours: bool
+) -> None:
     told = config(fills=FillConfig(mode=mode), breakers=breakers, costs=CostConfig(), capital=1_000_000.0)
-    worlds = [random_world(seed + path) for path in range(3)]
+    worlds = [random_world(seed + path, hours=hours) for path in range(3)]
     paths = stack(worlds)
+    assert (paths.market.cap_factor is not None) is hours
     assert_same_books(paths, replay_paths(paths, told), told)
 
 
