@@ -53,7 +53,7 @@ def curve(bars: list[tuple[object, ...]], days: list[date], config: TimeOfDayCon
 
 
 def lists(row: pl.DataFrame) -> tuple[list[float], list[float], list[float]]:
-    return tuple(row[name].to_list()[0] for name in ("bucket_starts", "volume_shares", "variance_shares"))  # type: ignore[return-value]
+    return tuple(row[name].to_list()[0] for name in ("bucket_starts", "volume_shares", "variance_shares"))
 
 
 def test_shares_by_hand() -> None:
