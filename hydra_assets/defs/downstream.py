@@ -5,7 +5,7 @@ come after it: a model is partitioned by training date, and a prediction needs t
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -24,6 +24,7 @@ from hydra_assets.defs.training import SNAPSHOT, snapshot_assets, training_parti
 from hydra_assets.defs.walk_forward import walk_forward_assets
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
+from hydra_assets.markets.sessions import calendar_of
 
 AFTER_DATASETS = dg.AssetSelection.assets(SNAPSHOT, MODEL, STRESS, PREDICTIONS.name, PREDICTION_OUTCOMES.name)
 """Assets that do not belong into the datasets' job."""
@@ -68,11 +69,13 @@ def downstream_runs(
 ) -> list[tuple[str, dict[str, str]]]:
     """Jobs with their tags, in order, that bring models and predictions up after the datasets of [first, last].
 
-    ``chosen`` are neighbouring markets in partition order. A training date is due once the session before it is in the
-    range; its model is of whole groups, whichever markets were chosen.
+    ``chosen`` are neighbouring markets in partition order. A training date is due once the last session before it is in
+    the range, also over a weekend or a holiday; its model is of whole groups, whichever markets were chosen.
     """
     keys = training_partitions(home, markets).get_partitions_def_for_dimension("training_date").get_partition_keys()
-    due = [day for day in keys if first < date.fromisoformat(day) <= last + timedelta(days=1)]
+    calendars = [calendar_of(spec) for spec in markets]
+    before = {day: max(c.previous_session(date.fromisoformat(day)) for c in calendars) for day in keys}
+    due = [day for day in keys if first <= before[day] <= last]
     groups = sorted(groups_of(markets))
     runs = []
     if due:

@@ -25,13 +25,15 @@ from hydra_assets.features.curve_group import held_returns
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.models.shap_values import stability
-from hydra_assets.registry.champions import champions_of
+from hydra_assets.registry.champions import Standing, champions_of
 from hydra_assets.registry.succession import Case, Outcome, succeed
 from hydra_assets.state.judgements import record_judgement
 from hydra_assets.state.records import Judgement
 
 MODEL, MODEL_JOB = "model", "model_job"
 NO_SNAPSHOT = "no_snapshot"
+NOT_JUDGED = frozenset({Standing.ALREADY_FITTED, Standing.OLDER_THAN_CHAMPION})
+"""A run that is repeated finds the champions that it made: nothing was judged, and what was stays on record."""
 HELD = ("market", "session", "contract_month", "role", "held_return")
 
 
@@ -84,7 +86,8 @@ def model_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list
                 )
                 outcome = succeed(database.engine, registry.registry, champions, case)
                 found.append((group, day, outcome))
-                record_judgement(database.engine, _judgement(group, day, outcome, context.run.run_id))
+                judgement = _judgement(group, day, outcome, context.run.run_id)
+                record_judgement(database.engine, judgement, keep_earlier=outcome.code in NOT_JUDGED)
                 context.log.info(f"{group} {day}: {outcome.code}. {outcome.message}")
         context.add_asset_metadata(
             _metadata(found, newest), asset_key=context.asset_key, partition_key=context.partition_keys[-1]

@@ -12,16 +12,18 @@ from hydra_assets.state.tables import judgements, stress_reports
 KEY = ("model_group", "training_date")
 
 
-def record_judgement(engine: sa.Engine, judgement: Judgement) -> None:
-    """Record a training date; judging it again replaces what it came to."""
+def record_judgement(engine: sa.Engine, judgement: Judgement, *, keep_earlier: bool = False) -> None:
+    """Record a training date; judging it again replaces what it came to, unless the earlier word is to be kept."""
     values = {**asdict(judgement), "metrics": dict(judgement.metrics), "gates": [dict(g) for g in judgement.gates]}
     statement = insert(judgements).values(**values)
     replaced = {name: statement.excluded[name] for name in values if name not in KEY}
+    same = [judgements.c[name] for name in KEY]
     with engine.begin() as connection:
         connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[judgements.c[name] for name in KEY],
-                set_={**replaced, "recorded_at": sa.func.clock_timestamp()},
+            statement.on_conflict_do_nothing(index_elements=same)
+            if keep_earlier
+            else statement.on_conflict_do_update(
+                index_elements=same, set_={**replaced, "recorded_at": sa.func.clock_timestamp()}
             )
         )
 

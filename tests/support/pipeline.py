@@ -61,9 +61,13 @@ class Pipeline:
 
 
 def make_pipeline(
-    home: Path, config: Mapping[str, object], database_url: str, monkeypatch: pytest.MonkeyPatch
+    home: Path,
+    config: Mapping[str, object],
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    resources: Mapping[str, object] | None = None,
 ) -> Pipeline:
-    """Write ``home.yaml`` and build the definitions on it; no bootstrap unless it is asked for."""
+    """Write ``home.yaml`` and build the definitions on it, with other resources; no bootstrap unless asked for."""
     config = {"bootstrap_draws": 0, **config}
     home.mkdir(parents=True, exist_ok=True)
     (home / "home.yaml").write_text(yaml.safe_dump(dict(config)), encoding="utf-8")
@@ -71,4 +75,4 @@ def make_pipeline(
     monkeypatch.setenv("HYDRA_POSTGRES_URL", database_url)
     from hydra_assets.definitions import build_defs
 
-    return Pipeline(home, build_defs(), dg.DagsterInstance.ephemeral(), list(config["markets"]), database_url)  # type: ignore[call-overload]
+    return Pipeline(home, build_defs(resources), dg.DagsterInstance.ephemeral(), list(config["markets"]), database_url)  # type: ignore[call-overload]
