@@ -47,6 +47,9 @@ class HomeConfig(Strict):
     """Per market, the sources of its datasets in order of preference; a market's own file may name them too."""
     bootstrap_draws: int = Field(default=60, ge=0, le=1000)
     """Refits of each slice behind its standard errors; 0 leaves them out."""
+    transformer: str | None = None
+    """Directory of a sequence classifier that reads headlines and posts as a further voice; relative paths are relative
+    to the home, and None is none. Needs the extra ``transformer``."""
     webhook_url: str | None = None
     """Where alerts are posted besides the table and the log."""
 

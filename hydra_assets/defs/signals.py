@@ -1,6 +1,8 @@
 """Signal assets: sources of sentiment, their composite, the divergence, the rest of the pool, the feature vector."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -24,6 +26,7 @@ from hydra_assets.columns import (
 )
 from hydra_assets.defs.derived import DerivedAsset, Inputs, Reader, build
 from hydra_assets.defs.ranges import cutoff_frame
+from hydra_assets.defs.resources import HomeResource
 from hydra_assets.features.assemble import Sources, assemble
 from hydra_assets.features.cross_market import HELD_COLUMNS, pool_features
 from hydra_assets.features.curve_group import CURVE_COLUMNS
@@ -32,9 +35,10 @@ from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.sentiment.composite import sentiment
 from hydra_assets.sentiment.cot_sentiment import cot_sentiment
-from hydra_assets.sentiment.headlines import headline_scores
+from hydra_assets.sentiment.headlines import TextScorer, headline_scores
 from hydra_assets.sentiment.order_flow import order_flow_scores
 from hydra_assets.sentiment.posts import post_scores
+from hydra_assets.sentiment.text_classifier import load_transformer
 from hydra_assets.signals.assessment import divergence_signals
 
 GROUP = "signals"
@@ -65,12 +69,25 @@ def _decided(inputs: Inputs) -> pl.DataFrame:
 
 def _headlines(inputs: Inputs) -> pl.DataFrame:
     held = inputs.rows(RAW_HEADLINES, ("market", "headline_id", "title", "known_at"), days_before=None)
-    return headline_scores(held, _decided(inputs), {inputs.part.market: inputs.market.headline_terms})
+    terms = {inputs.part.market: inputs.market.headline_terms}
+    return headline_scores(held, _decided(inputs), terms, transformer=_voice(inputs.home))
 
 
 def _posts(inputs: Inputs) -> pl.DataFrame:
     held = inputs.rows(RAW_POSTS, ("market", "post_id", "text", "author", "known_at"), days_before=None)
-    return post_scores(held, _decided(inputs), {inputs.part.market: inputs.market.headline_terms})
+    terms = {inputs.part.market: inputs.market.headline_terms}
+    return post_scores(held, _decided(inputs), terms, transformer=_voice(inputs.home))
+
+
+def _voice(home: HomeResource) -> TextScorer | None:
+    """The home's own transformer, read once a process; TransformerError where it is named and cannot be read."""
+    named = home.config.transformer
+    return None if named is None else _loaded(home.root / named)
+
+
+@lru_cache(maxsize=1)
+def _loaded(directory: Path) -> TextScorer:
+    return load_transformer(directory)
 
 
 def _order_flow(inputs: Inputs) -> pl.DataFrame:
