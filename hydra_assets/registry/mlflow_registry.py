@@ -1,9 +1,13 @@
 """The registry on MLflow: tracking, versions and the alias in the one database, artefacts as text files."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+import sqlalchemy as sa
 
 from hydra_assets.registry.port import Entry, RegisteredVersion, RegistryError, VersionState
 
@@ -11,6 +15,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION = "champion"
+CONNECT_SECONDS = 5
+DOWN = "the model registry does not answer (is the database up? `hydra doctor` looks; nothing was promoted): "
 ARTEFACT_NAME = "model.json"
 DIGEST_TAG, STATE_TAG = "sha256", "state"
 
@@ -29,18 +35,20 @@ class MlflowRegistry:
             if not self._uri:
                 msg = 'MLFLOW_TRACKING_URI is not set: run through `hydra`, or `eval "$(hydra env)"` first'
                 raise RegistryError(msg)
+            # MLflow itself would try for two minutes, in silence.
+            _probe(self._uri)
             from mlflow import MlflowClient  # noqa: PLC0415
-            from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
-            try:
+            with _answering():
                 self._client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
-            except MlflowException as error:
-                msg = f"the model registry does not answer: {error}"
-                raise RegistryError(msg) from error
         return self._client
 
     def register(self, group: str, entry: Entry, state: VersionState) -> RegisteredVersion:
         """Log one run with its files and register it; an artefact that is registered already is found by digest."""
+        with _answering():
+            return self._register(group, entry, state)
+
+    def _register(self, group: str, entry: Entry, state: VersionState) -> RegisteredVersion:
         from mlflow.entities import Metric, Param  # noqa: PLC0415
 
         known = self.client.search_model_versions(f"name = '{group}' and tags.{DIGEST_TAG} = '{entry.sha256}'")
@@ -91,21 +99,23 @@ class MlflowRegistry:
         before = self.champion_alias(group)
         if before == version:
             return False
-        self.client.set_registered_model_alias(group, CHAMPION, str(version))
-        if before is not None:
-            self.client.set_model_version_tag(group, str(before), STATE_TAG, str(VersionState.ARCHIVED))
+        with _answering():
+            self.client.set_registered_model_alias(group, CHAMPION, str(version))
+            if before is not None:
+                self.client.set_model_version_tag(group, str(before), STATE_TAG, str(VersionState.ARCHIVED))
         return True
 
     def champion_alias(self, group: str) -> int | None:
         """Version under the alias ``champion``."""
         from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
-        try:
-            return int(self.client.get_model_version_by_alias(group, CHAMPION).version)
-        except MlflowException as error:
-            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-                return None
-            raise
+        with _answering():
+            try:
+                return int(self.client.get_model_version_by_alias(group, CHAMPION).version)
+            except MlflowException as error:
+                if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                    return None
+                raise
 
     def load(self, uri: str) -> bytes:
         """Read an artefact; a file is read directly, anything else through MLflow."""
@@ -119,3 +129,25 @@ class MlflowRegistry:
         from mlflow.artifacts import download_artifacts  # noqa: PLC0415
 
         return Path(download_artifacts(artifact_uri=uri, tracking_uri=self._uri)).read_bytes()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """What MLflow and its database raise, as one error that says what to do."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    try:
+        yield
+    except (MlflowException, sa.exc.SQLAlchemyError) as error:
+        raise RegistryError(DOWN + str(error).splitlines()[0]) from error
+
+
+def _probe(uri: str) -> None:
+    """Ask a database for a connection; RegistryError where there is none within seconds."""
+    if not uri.startswith("postgresql"):
+        return
+    engine = sa.create_engine(uri, connect_args={"connect_timeout": CONNECT_SECONDS}, poolclass=sa.pool.NullPool)
+    try:
+        engine.connect().close()
+    except sa.exc.SQLAlchemyError as error:
+        raise RegistryError(DOWN + str(error).splitlines()[0]) from error

@@ -22,6 +22,7 @@ from hydra_assets.registry.champions import (
     PromotionReason,
     Record,
     Standing,
+    champion_as_of,
     crown,
     register,
     repair_alias,
@@ -89,8 +90,9 @@ def succeed(engine: sa.Engine, registry: Registry, champions: list[Champion], ca
     standing = standing_of(champions, case.snapshot.cutoff)
     if standing is Standing.NO_CHAMPION:
         return _first(engine, registry, case)
-    if standing is Standing.REFIT_DUE:
-        return _refit(engine, registry, case, champions[-1])
+    reigning = champion_as_of(champions, case.snapshot.cutoff)
+    if standing is Standing.REFIT_DUE and reigning is not None:
+        return _refit(engine, registry, case, reigning)
     repair_alias(engine, registry, case.group)
     return Outcome(str(standing))
 

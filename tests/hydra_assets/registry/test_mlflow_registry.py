@@ -114,3 +114,9 @@ def test_what_is_gone_is_said_with_what_to_do(registry: MlflowRegistry, tmp_path
 def test_without_a_store_it_says_how_to_get_one() -> None:
     with pytest.raises(RegistryError, match="MLFLOW_TRACKING_URI is not set"):
         MlflowRegistry("").champion_alias("sim")
+
+
+def test_a_database_that_is_down_is_said_within_seconds() -> None:
+    registry = MlflowRegistry("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(RegistryError, match=r"does not answer .*nothing was promoted.*refused"):
+        registry.champion_alias("sim")
