@@ -156,8 +156,7 @@ def _said(clear: pl.DataFrame, rows: pl.DataFrame, raw: Floats) -> pl.DataFrame:
 
 def measured(world: WorldFrames, walks: Mapping[str, pl.DataFrame], recipe: Recipe) -> dict[str, Measures]:
     """Replay variants of a recipe in one pass and measure each from the first tested session on."""
-    market = market_arrays(with_held_contracts(world.curve), world.specs)
-    recipes = dict.fromkeys(walks, recipe)
+    market, recipes = market_arrays(with_held_contracts(world.curve), world.specs), dict.fromkeys(walks, recipe)
     result = played(walks, recipes, market)
     play = Played(recipes, walks, market, result)
     known = outcomes(world.labels, recipe.label)
@@ -220,7 +219,7 @@ def _groups(found: Sequence[Found], name: str) -> str:
     recipe = RECIPES[name]
 
     def cells(variant: str, against: str | None) -> list[str]:
-        out = []
+        out: list[str] = []
         for column, (scale, digits) in SHOWN.items():
             # Without a model: no position, no spread, the base rate's own score.
             bare = _values(found, name, FULL, "base_brier") if column == "brier" else np.zeros(len(found))
