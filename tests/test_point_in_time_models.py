@@ -5,7 +5,7 @@ The inputs are written from a simulated world, so that years of them are there; 
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from hydra_assets.defs.predictions import PREDICTIONS_JOB
 from hydra_assets.defs.training import snapshots_of
 from hydra_assets.evaluation.stressed import stressed
 from hydra_assets.features.curve_group import held_returns
-from hydra_assets.features.dictionary import FEATURE_NAMES
+from hydra_assets.features.dictionary import FEATURE_NAMES, Group
 from hydra_assets.markets.loader import load_markets
 from hydra_assets.markets.sessions import calendar_of
 from hydra_assets.models.recalibrated import AS_IT_IS
@@ -38,13 +38,16 @@ from hydra_assets.registry.champions import Record, crown
 from hydra_assets.state.records import Promotion
 from hydra_assets.state.tables import alerts
 from hydra_assets.stress.plan import BootstrapPaths, CopulaPaths, StressPlan
+from studies.ablation import SENTIMENT, without
 from tests.support.modelled import LAST, MADE, MARKETS, WALKED, Modelled, Tables, make_modelled, world_tables
 from tests.support.postgres import TestServer, engine_on
 
 MADE_FROM = date(2022, 10, 3)
 """Before it the walk-forward has no fold, and says so."""
 BEFORE_IT, CROWNED, ITS_FIRST = date(2023, 9, 29), date(2023, 10, 1), date(2023, 10, 2)
-MIDDLE = date(2024, 3, 15)
+MIDDLES = {date(2024, 3, 4): 3, date(2024, 3, 28): 2}
+"""A fold's first tested session, and the last one before the training date 2024-04-01: where a day too many would show.
+With each, how many training dates come after it."""
 MONTHS = ((2024, 6, 3, 28), (2024, 7, 1, 31), (2024, 8, 1, 30), (2024, 9, 2, 30), (2024, 10, 1, 31), (2024, 11, 1, 15))
 DAILY_FROM = date(2024, 11, 18)
 FEW_PATHS = StressPlan(stationary_bootstrap=BootstrapPaths(paths=10), copula=CopulaPaths(paths=10))
@@ -148,47 +151,53 @@ def test_month_by_month_and_session_by_session_equal_the_batch(truth: Modelled, 
     print(f"{truth.hashes().height} partitions equal after a batch, six months and four sessions")
 
 
-def test_the_future_changes_no_past(truth: Modelled, home: Modelled) -> None:
-    home.write(perturbed(world_tables()))
+@pytest.mark.parametrize("middle", MIDDLES)
+def test_the_future_changes_no_past(truth: Modelled, home: Modelled, middle: date) -> None:
+    home.write(perturbed(world_tables(), middle))
     until_a_champion(home)
     home.bring_up(ITS_FIRST, LAST)
-    past = home.hashes(MIDDLE)
-    assert differing(past, truth.hashes(MIDDLE)) == {}
-    known = MIDDLE + timedelta(days=1)
+    past = home.hashes(middle)
+    assert differing(past, truth.hashes(middle)) == {}
+    # A training date on the weekend after the session knows it and nothing else.
+    known = calendar_of(load_markets()["SIM_HE"]).next_session(middle)
     assert home.snapshots(known) == truth.snapshots(known)
     assert home.judged(known) == truth.judged(known)
     assert home.stressed(known) == truth.stressed(known)
     changed = differing(home.hashes(), truth.hashes())
     judged = sum(a != b for a, b in zip(home.judged(), truth.judged(), strict=True))
     assert set(changed) == set(MADE)
-    assert min(changed.values()) > 150
-    assert judged == 3
-    assert sum(home.snapshots()[day] != digest for day, digest in truth.snapshots().items()) == 3
-    print(f"{past.height} partitions up to {MIDDLE} unchanged; after it changed: {changed}, {judged} judgements")
+    assert min(changed.values()) > 300
+    assert judged == MIDDLES[middle]
+    assert sum(home.snapshots()[day] != digest for day, digest in truth.snapshots().items()) == MIDDLES[middle]
+    print(f"{past.height} partitions up to {middle} unchanged; after it changed: {changed}, {judged} judgements")
 
 
-def perturbed(tables: Tables) -> Tables:
+def perturbed(tables: Tables, middle: date) -> Tables:
     """Every input after the middle session is another: scaled, flipped, halved."""
-    later = pl.col("session") > MIDDLE
+    later = pl.col("session") > middle
 
-    def where_later(rows: pl.DataFrame, *others: pl.Expr) -> pl.DataFrame:
-        return rows.with_columns(pl.when(later).then(new).otherwise(new.meta.root_names()[0]) for new in others)
+    def where_later(rows: pl.DataFrame, **others: pl.Expr) -> pl.DataFrame:
+        return rows.with_columns(
+            pl.when(later).then(new).otherwise(name).cast(rows.schema[name]).alias(name) for name, new in others.items()
+        )
 
-    features = [(pl.col(name) * -1.3).cast(FEATURE_VECTOR.schema[name]) for name in FEATURE_NAMES]
     up, down, there = pl.lit("up"), pl.lit("down"), pl.col("label_class").is_not_null()
     flipped = pl.when(pl.col("label_class") == "up").then(down).when(there).then(up)
     states = pl.col("regime_vol").replace({"calm": "stressed", "normal": "stressed", "stressed": "calm"})
+    features = {name: pl.col(name) * -1.3 for name in FEATURE_NAMES}
     return {
-        FEATURE_VECTOR.name: where_later(tables[FEATURE_VECTOR.name], *features),
-        LABELS.name: where_later(tables[LABELS.name], flipped, -pl.col("label_return")),
-        FUTURES_CURVE.name: where_later(tables[FUTURES_CURVE.name], pl.col("settle") * 1.07, pl.col("volume") * 2),
-        REGIMES.name: where_later(tables[REGIMES.name], states),
-        DIVERGENCE.name: where_later(tables[DIVERGENCE.name], pl.col("size_factor") * 0.5),
+        FEATURE_VECTOR.name: where_later(tables[FEATURE_VECTOR.name], **features),
+        LABELS.name: where_later(tables[LABELS.name], label_class=flipped, label_return=-pl.col("label_return")),
+        FUTURES_CURVE.name: where_later(
+            tables[FUTURES_CURVE.name], settle=pl.col("settle") * 1.07, volume=pl.col("volume") * 2
+        ),
+        REGIMES.name: where_later(tables[REGIMES.name], regime_vol=states),
+        DIVERGENCE.name: where_later(tables[DIVERGENCE.name], size_factor=pl.col("size_factor") * 0.5),
     }
 
 
 def test_a_later_champion_changes_no_outcome(truth: Modelled) -> None:
-    """Last of this module on the shared home: another champion decides the past anew, its record stays."""
+    """On the shared home, after what compares with it: another champion decides the past anew, its record stays."""
     lake, cutoff = truth.pipeline.lake, date(2024, 1, 1)
     before = {name: lake.read(name) for name in (PREDICTIONS.name, PREDICTION_OUTCOMES.name)}
     crown_one(truth, "logistic", cutoff)
@@ -202,6 +211,24 @@ def test_a_later_champion_changes_no_outcome(truth: Modelled) -> None:
     outcomes = lake.read(PREDICTION_OUTCOMES.name).sort(PREDICTION_OUTCOMES.key)
     assert outcomes.equals(before[PREDICTION_OUTCOMES.name].sort(PREDICTION_OUTCOMES.key))
     print(f"{moved.height} predictions changed, {outcomes.height} outcomes did not")
+
+
+def test_a_blackout_makes_predictions_meeker_and_then_none(truth: Modelled) -> None:
+    """Last on the shared home: without the crowd the options still speak; without any view nothing is predicted."""
+    since, features = date(2024, 9, 2), world_tables()[FEATURE_VECTOR.name]
+    later = features.filter(pl.col("session") >= since)
+    bets = {}
+    for name, groups in {"clear": set(), "dark": SENTIMENT, "night": {*Group} - {Group.CALENDAR}}.items():
+        truth.write({FEATURE_VECTOR.name: without(later, groups)}, since)
+        if name == "dark":
+            truth.walk(since, LAST)
+        truth.run(PREDICTIONS_JOB, range_tags(list(MARKETS), since, LAST))
+        made = truth.pipeline.lake.read(PREDICTIONS.name, first=since)
+        reason = "no_features" if name == "night" else "ok"
+        assert set(made["prediction_reason"]) == {reason}
+        bets[name] = (made["probability_up"] - made["base_rate"]).abs().mean()
+    assert bets["night"] is None
+    assert 0.0 < bets["dark"] < bets["clear"]
 
 
 def test_a_planted_leak_blocks_and_is_judged_broken(home: Modelled, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,11 +82,11 @@ class Modelled:
 
     pipeline: Pipeline
 
-    def write(self, tables: Tables) -> None:
-        """Replace what the lake holds of these tables."""
+    def write(self, tables: Tables, first: date = FIRST) -> None:
+        """Replace what the lake holds of these tables from a session on."""
         for name, rows in tables.items():
             for market in MARKETS:
-                self.pipeline.lake.replace(name, market, FIRST, LAST, rows.filter(pl.col("market") == market))
+                self.pipeline.lake.replace(name, market, first, LAST, rows.filter(pl.col("market") == market))
 
     def walk(self, first: date, last: date, markets: Sequence[str] = MARKETS) -> None:
         """Walk-forward and replay of a range."""
