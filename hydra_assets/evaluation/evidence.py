@@ -36,12 +36,18 @@ class Played:
     replay: ReplayResult
 
     def span(self, name: str, cutoff: date) -> slice:
-        """Sessions from the strategy's first test up to the cutoff, as rows of the arrays; empty before it."""
+        """Sessions from the strategy's first test up to the cutoff, as rows of the arrays; empty before it.
+
+        It ends with the last session in which any market could be decided on: a position that nobody can leave, since
+        volume or prices have ended for good, is no record of a strategy.
+        """
         rows = self.predictions[name]
         if rows.is_empty():
             return slice(0, 0)
         first = int(np.searchsorted(self.market.days, _day(rows["session"].min())))
-        return slice(first, max(first, int(np.searchsorted(self.market.days, _day(cutoff), side="right"))))
+        until = int(np.searchsorted(self.market.days, _day(cutoff), side="right"))
+        alive = np.flatnonzero((self.replay.fault[:until] == 0).any(axis=1))
+        return slice(first, max(first, int(alive[-1]) + 1 if len(alive) else first))
 
     def returns(self, name: str) -> Floats:
         """Net profit over capital of every session, ``[session]``."""

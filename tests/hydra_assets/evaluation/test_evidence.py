@@ -79,6 +79,19 @@ def test_a_span_goes_from_the_first_test_to_the_cutoff() -> None:
     assert nobody.span("logistic", day(399)) == slice(0, 0)
 
 
+def test_a_span_ends_with_the_last_session_that_anything_could_be_decided_on() -> None:
+    fault = PLAYED.replay.fault.copy()
+    fault[301:] = 4  # no volume from here on: the position of session 300 can never be left
+    fault[250:260] = 4  # a gap is none of this
+    ended = replace(PLAYED, replay=replace(PLAYED.replay, fault=fault))
+    assert ended.span("logistic", day(399)) == slice(106, 301)
+    assert ended.span("logistic", day(255)) == slice(106, 250)
+    one_lives = fault.copy()
+    one_lives[:, 0] = 0
+    still = replace(PLAYED, replay=replace(PLAYED.replay, fault=one_lives))
+    assert still.span("logistic", day(399)) == slice(106, 400)
+
+
 def test_returns_and_costs_are_the_strategy_s_own_over_capital() -> None:
     for place, name in enumerate(PLAYED.predictions):
         net, cost = PLAYED.replay.net_cents[place], PLAYED.replay.cost_cents[:, place].sum(axis=0)
