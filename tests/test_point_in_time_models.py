@@ -128,12 +128,14 @@ def test_the_home_is_worth_comparing(truth: Modelled) -> None:
 
 def test_recomputing_any_range_gives_the_same_bytes(truth: Modelled) -> None:
     hashes, judged, stress, snapshots = truth.hashes(), truth.judged(), truth.stressed(), truth.snapshots()
+    champions = truth.champions()
     truth.bring_up(date(2023, 12, 18), date(2024, 2, 9))
     truth.bring_up(MADE_FROM, LAST, ["SIM_ZO"])
     assert differing(truth.hashes(), hashes) == {}
     assert truth.snapshots() == snapshots
     assert truth.judged() == judged
     assert truth.stressed() == stress
+    assert truth.champions() == champions
     print(f"recomputed: {hashes.height} partitions, {len(snapshots)} snapshots, {len(judged)} judgements unchanged")
 
 
@@ -148,6 +150,7 @@ def test_month_by_month_and_session_by_session_equal_the_batch(truth: Modelled, 
     assert home.snapshots() == truth.snapshots()
     assert home.judged() == truth.judged()
     assert home.stressed() == truth.stressed()
+    assert home.champions() == truth.champions()
     print(f"{truth.hashes().height} partitions equal after a batch, six months and four sessions")
 
 
@@ -163,6 +166,8 @@ def test_the_future_changes_no_past(truth: Modelled, home: Modelled, middle: dat
     assert home.snapshots(known) == truth.snapshots(known)
     assert home.judged(known) == truth.judged(known)
     assert home.stressed(known) == truth.stressed(known)
+    assert home.champions(known) == truth.champions(known)
+    assert len(truth.champions(known)) < len(truth.champions())
     changed = differing(home.hashes(), truth.hashes())
     judged = sum(a != b for a, b in zip(home.judged(), truth.judged(), strict=True))
     assert set(changed) == set(MADE)

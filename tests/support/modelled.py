@@ -31,6 +31,7 @@ from hydra_assets.defs.jobs import DATASETS_JOB, range_tags
 from hydra_assets.defs.registry import RegistryResource
 from hydra_assets.defs.resources import HomeResource
 from hydra_assets.lake.content_hash import partition_hashes
+from hydra_assets.registry.champions import champions_of
 from hydra_assets.state.tables import judgements, stress_reports
 from studies.recipes import with_held_contracts
 from studies.worlds import EDGES, START, fast_world
@@ -128,6 +129,12 @@ class Modelled:
     def stressed(self, last: date = LAST) -> list[sa.Row[tuple[object, ...]]]:
         """Stress reports of training dates up to a session."""
         return self._rows(stress_reports, last)
+
+    def champions(self, last: date = LAST) -> list[tuple[int, str]]:
+        """Version and digest of the champions whose training date is up to a session."""
+        with engine_on(self.pipeline.database_url) as engine:
+            found = champions_of(engine, self.registry, "sim")
+        return [(champion.version, champion.sha256) for champion in found if champion.model.cutoff < last]
 
     def _rows(self, table: sa.Table, last: date) -> list[sa.Row[tuple[object, ...]]]:
         columns = [column for column in table.c if column.name not in {"recorded_at", "run_id"}]
