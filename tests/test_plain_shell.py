@@ -60,7 +60,8 @@ def test_dagster_job_execute_materialises_the_datasets(home: Path) -> None:
     assert {RAW_COT_REPORTS.name, "raw_futures_bars", "raw_option_chains", "raw_headlines", "raw_posts"} <= set(held)
     assert {"futures_curve", "cot_positions", "option_quotes"} <= set(held)
     assert lake.read("futures_curve")["session"].n_unique() == 10
-    assert all(held.values()), held
+    # Two weeks have no fold yet, and what is out of fold has no rows.
+    assert {name for name, rows in held.items() if not rows} == {"feature_contributions", "replay_report"}, held
 
 
 def test_dagster_dev_loads_the_three_locations(home: Path) -> None:

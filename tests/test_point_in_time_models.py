@@ -139,6 +139,7 @@ def test_recomputing_any_range_gives_the_same_bytes(truth: Modelled) -> None:
     print(f"recomputed: {hashes.height} partitions, {len(snapshots)} snapshots, {len(judged)} judgements unchanged")
 
 
+@pytest.mark.endurance
 def test_month_by_month_and_session_by_session_equal_the_batch(truth: Modelled, home: Modelled) -> None:
     until_a_champion(home)
     home.bring_up(ITS_FIRST, date(2024, 7, 31))

@@ -233,7 +233,7 @@ PREDICTION_OUTCOMES = derived(
         "label_class",
         "squared_error",
     ),
-    ("decision_session", "model_version"),
+    ("decision_session",),
     ("model_sha256", "feature_sha256", "probability_up", "label_class", "squared_error"),
 )
 
