@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hydra_assets.evaluation.capacity import capacity_of, turnover_of
 from hydra_assets.evaluation.evidence import Played, pooled_regimes, squared_errors
 from hydra_assets.models.calibration import CurvePoint, calibration_curve
 from hydra_assets.models.labelled import KEY, outcomes, target
 from hydra_assets.stats.fitness import fitness
-from hydra_assets.stats.performance import Performance, performance, performance_by_regime
+from hydra_assets.stats.performance import Capacity, Performance, performance, performance_by_regime
 from hydra_assets.stats.returns import Floats
 from hydra_assets.stats.thesis import ThesisVerdict, thesis_gate
 
@@ -34,6 +35,10 @@ class Scores:
     """Of the base rate that was known at each decision: what no signal scores."""
     curve: tuple[CurvePoint, ...]
     fitness: float | None
+    turnover: float | None
+    """Capital traded a year over capital."""
+    capacity: Capacity | None
+    """In multiples of the configured capital."""
     thesis: ThesisVerdict
 
     @property
@@ -41,6 +46,7 @@ class Scores:
         """Named figures for the registry."""
         found = self.performance.metrics() | {"tested_sessions": float(self.sessions)}
         named = {"brier": self.brier, "brier_base_rate": self.brier_base_rate, "fitness": self.fitness}
+        named |= {"turnover": self.turnover, "capacity": self.capacity.break_even if self.capacity else None}
         found |= {name: value for name, value in named.items() if value is not None}
         for regime, figures in self.by_regime.items():
             found |= {k: v for k, v in figures.metrics(f"{regime}_").items() if k.endswith(("sharpe", "hit_rate"))}
@@ -87,6 +93,8 @@ def scores_of(played: Played, name: str, labels: pl.DataFrame, regimes: pl.DataF
         brier_base_rate=_mean(base),
         curve=tuple(calibration_curve(done["probability_up"].to_numpy(), target(done), CURVE_BINS)),
         fitness=fitness(returns, costs, errors, len(recipe.features)).total if len(returns) else None,
+        turnover=turnover_of(played, name, span),
+        capacity=capacity_of(played, name, span),
         thesis=thesis_gate(returns, recipe.reach_sessions),
     )
 

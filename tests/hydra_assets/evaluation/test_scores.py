@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -102,7 +103,7 @@ def test_json_holds_what_there_is_and_no_nan(last: int) -> None:
 
 def test_nan_becomes_null_in_json() -> None:
     odd = scored(350)
-    broken = Scores(odd.name, odd.sessions, odd.performance, {}, float("nan"), np.float64("inf"), (), 0.5, odd.thesis)
+    broken = replace(odd, by_regime={}, brier=float("nan"), brier_base_rate=np.float64("inf"), fitness=0.5)
     read = json.loads(broken.to_json())
     assert (read["brier"], read["brier_base_rate"], read["fitness"]) == (None, None, 0.5)
 
