@@ -1,8 +1,11 @@
 """``model``: a group's recipes judged and fitted at each training date; the first champion and its refits."""
 
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -10,6 +13,7 @@ import polars as pl
 
 from hydra_assets.columns import FUTURES_CURVE, REPLAY_REPORT
 from hydra_assets.defs.group import GroupHistory, count_reasons, group_history
+from hydra_assets.defs.ranges import CODE_VERSION
 from hydra_assets.defs.registry import RegistryResource
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.defs.training import (
@@ -32,6 +36,8 @@ from hydra_assets.state.records import Judgement
 
 MODEL, MODEL_JOB = "model", "model_job"
 NO_SNAPSHOT = "no_snapshot"
+TOP = 20
+"""Features that the picture shows."""
 NOT_JUDGED = frozenset({Standing.ALREADY_FITTED, Standing.OLDER_THAN_CHAMPION})
 """A run that is repeated finds the champions that it made: nothing was judged, and what was stays on record."""
 HELD = ("market", "session", "contract_month", "role", "held_return")
@@ -83,6 +89,8 @@ def model_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list
                     history=newest,
                     run_id=context.run.run_id,
                     newest=day == dates[-1],
+                    parameters={"code_version": CODE_VERSION},
+                    files=partial(explanation, newest, cutoff),
                 )
                 outcome = succeed(database.engine, registry.registry, champions, case)
                 found.append((group, day, outcome))
@@ -122,21 +130,57 @@ def _metadata(found: Sequence[tuple[str, date, Outcome]], history: GroupHistory 
     return values
 
 
-def _explained(history: GroupHistory, name: str) -> dict[str, Any]:
-    """Mean |SHAP| over the folds with how stable it is, as numbers and as a picture."""
+def explanation(history: GroupHistory, cutoff: date, name: str) -> dict[str, bytes]:
+    """Files that explain a recipe as of a cutoff: mean |SHAP| by fold with its stability, and a picture of it.
+
+    Folds whose test sessions had ended by then; empty where there is none or the architecture has no exact values.
+    """
     from hydra_assets.defs.model_pictures import bars  # noqa: PLC0415  matplotlib is slow to import
-    from hydra_assets.defs.pictures import as_markdown  # noqa: PLC0415
 
     run = history.runs.get(name)
-    if run is None or not run.shap:
+    if run is None:
         return {}
-    steady = stability([*run.shap.values()])
-    sizes = dict(zip(steady.feature_names, steady.mean_abs.tolist(), strict=True))
-    values: dict[str, Any] = {
-        "shap_rank_correlation_of_folds": dg.MetadataValue.float(round(steady.rank_correlation, 4)),
-        "shap_mean_abs": dg.MetadataValue.json({k: round(v, 6) for k, v in sizes.items()}),
+    ended = run.predictions.group_by("fold").agg(pl.col("session").max()).filter(pl.col("session") <= cutoff)["fold"]
+    folds = {index: found for index, found in run.shap.items() if index in set(ended)}
+    if not folds:
+        return {}
+    steady = stability([*folds.values()])
+    told = {
+        "rank_correlation_of_folds": finite(steady.rank_correlation),
+        "features": {
+            feature: {"mean_abs": size, "sign_agreement": finite(sign)}
+            for feature, size, sign in zip(
+                steady.feature_names, steady.mean_abs.tolist(), steady.sign_agreement.tolist(), strict=True
+            )
+        },
+        "folds": {
+            str(index): dict(zip(found.feature_names, found.mean_abs.tolist(), strict=True))
+            for index, found in folds.items()
+        },
     }
+    top = sorted(zip(steady.mean_abs.tolist(), steady.feature_names, strict=True), reverse=True)[:TOP]
     symbols = [spec.symbol for spec in history.specs]
-    top = dict(sorted(sizes.items(), key=lambda item: -item[1])[:20])
-    image = bars(list(top), list(top.values()), f"{name}: mean |SHAP| out of fold", "log-odds", symbols)
-    return values | ({"picture": dg.MetadataValue.md(as_markdown(image))} if image is not None else {})
+    title = f"{name}: mean |SHAP| out of fold, {len(folds)} folds to {cutoff}"
+    image = bars([feature for _, feature in top], [size for size, _ in top], title, "log-odds", symbols)
+    files = {"shap.json": json.dumps(told, indent=1, sort_keys=True).encode()}
+    return files | ({"shap.png": image} if image is not None else {})
+
+
+def finite(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if math.isfinite(value) else None
+
+
+def _explained(history: GroupHistory, name: str) -> dict[str, Any]:
+    """The same for the run's page."""
+    from hydra_assets.defs.pictures import as_markdown  # noqa: PLC0415  matplotlib is slow to import
+
+    files = explanation(history, history.last, name)
+    if not files:
+        return {}
+    told = json.loads(files["shap.json"])
+    values: dict[str, Any] = {
+        "shap_rank_correlation_of_folds": dg.MetadataValue.text(str(told["rank_correlation_of_folds"])),
+        "shap": dg.MetadataValue.json(told["features"]),
+    }
+    return values | ({"picture": dg.MetadataValue.md(as_markdown(files["shap.png"]))} if "shap.png" in files else {})

@@ -1,7 +1,7 @@
 """Who follows whom at a training date: the first champion by the gates, refits by contracts and non-inferiority."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
@@ -60,6 +60,10 @@ class History(Protocol):
         ...
 
 
+def _no_files(_: str) -> Mapping[str, bytes]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One training date of a group: what was known, and where results go."""
@@ -72,6 +76,10 @@ class Case:
     newest: bool
     """Whether it is the run's last date: artefacts of candidates that fail are kept of that one."""
     gates: GateConfig = FIRST_GATES
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Further configuration for the registry."""
+    files: Callable[[str], Mapping[str, bytes]] = _no_files
+    """Further files for the registry by a recipe's name: what explains it, as known at the cutoff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +120,7 @@ def _first(engine: sa.Engine, registry: Registry, case: Case) -> Outcome:
     except ModelError as error:
         return Outcome(NOT_TRAINABLE, str(error), reports=verdict.reports)
     reason = str(PromotionReason.FIRST_CHAMPION)
-    crown(engine, registry, case.group, model, _record(scores, verdict.reports), _promotion(case, reason))
+    crown(engine, registry, case.group, model, _record(case, scores, verdict.reports), _promotion(case, reason))
     return Outcome(reason, verdict.message, scores, verdict.reports, model)
 
 
@@ -126,7 +134,7 @@ def _keep_candidates(registry: Registry, case: Case, played: Played, verdict: Fi
         except ModelError:
             # There is no artefact to keep; the report is in the run's metadata.
             continue
-        register(registry, case.group, model, _record(scores, verdict.reports), VersionState.CANDIDATE)
+        register(registry, case.group, model, _record(case, scores, verdict.reports), VersionState.CANDIDATE)
 
 
 def _refit(engine: sa.Engine, registry: Registry, case: Case, champion: Champion) -> Outcome:
@@ -149,7 +157,7 @@ def _refit(engine: sa.Engine, registry: Registry, case: Case, champion: Champion
     except ModelError as error:
         return Outcome(NOT_TRAINABLE, str(error), scores)
     reason = str(PromotionReason.SCHEDULED_REFIT)
-    crown(engine, registry, case.group, model, _record(scores, ()), _promotion(case, reason))
+    crown(engine, registry, case.group, model, _record(case, scores, ()), _promotion(case, reason))
     return Outcome(reason, scores.thesis.message, scores, (), model)
 
 
@@ -162,9 +170,9 @@ def _promotion(case: Case, reason: str) -> Promotion:
     return Promotion(case.group, 0, "", "", "", None, reason, case.run_id)
 
 
-def _record(scores: Scores, reports: tuple[CandidateReport, ...]) -> Record:
+def _record(case: Case, scores: Scores, reports: tuple[CandidateReport, ...]) -> Record:
     files = {
         "scores.json": scores.to_json().encode(),
         "gates.json": json.dumps([asdict(report) for report in reports], indent=1).encode(),
     }
-    return Record(metrics=scores.metrics, attachments=files)
+    return Record(scores.metrics, case.parameters, {**files, **case.files(scores.name)})

@@ -101,7 +101,9 @@ def test_before_the_first_test_there_is_nothing_to_judge(home: Home) -> None:
 
 
 def test_a_strong_edge_is_crowned_and_refitted_on_the_next_date(home: Home) -> None:
-    first = home.run(case())
+    first = home.run(
+        case(parameters={"code_version": "7"}, files=lambda name: {"shap.json": name.encode()}),
+    )
     assert first.code == "first_champion"
     assert first.model is not None
     assert first.scores is not None
@@ -117,7 +119,10 @@ def test_a_strong_edge_is_crowned_and_refitted_on_the_next_date(home: Home) -> N
     assert home.registry.aliases == {"sim": 1}
     [entry] = home.registry.entries["sim"]
     assert entry.metrics["thesis_lower"] > 0.0
-    assert set(entry.attachments) == {"scores.json", "gates.json"}
+    assert set(entry.attachments) == {"scores.json", "gates.json", "shap.json"}
+    assert entry.attachments["shap.json"] == first.model.name.encode()
+    assert entry.parameters["code_version"] == "7"
+    assert entry.parameters["snapshot_sha256"] == case().snapshot.sha256
 
     second = home.run(case(last=NEXT))
     assert second.code == "scheduled_refit"
