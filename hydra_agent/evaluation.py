@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
 import polars as pl
 
 from hydra_agent.judge import Verdict, VerdictCode, compare
@@ -51,10 +50,6 @@ def evaluate(candidate: TrainedModel | None, champion: Recipe | None, data: Grou
     if rows.is_empty():
         return Verdict(VerdictCode.TOO_FEW_DECISIONS, {"candidate_decisions": 0.0})
     cost = rows["label_cost"].to_numpy()
-    own = score(rows, _probability(candidate, rows), cost)
+    own = score(rows, candidate.raw_probability(rows), cost)
     reigning = fit_recipe("champion", champion, data, cutoff) if champion else None
-    return compare(own, score(rows, _probability(reigning, rows), cost) if reigning else None)
-
-
-def _probability(model: TrainedModel, rows: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.asarray(model.raw_probability(rows))
+    return compare(own, score(rows, reigning.raw_probability(rows), cost) if reigning else None)

@@ -34,8 +34,7 @@ from hydra_assets.markets.sessions import calendar_of
 from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.recipe import FIRST_RECIPES
 from hydra_assets.models.trained import train
-from hydra_assets.registry.champions import Record, crown
-from hydra_assets.state.records import Promotion
+from hydra_assets.registry.champions import Cause, Record, crown
 from hydra_assets.state.tables import alerts
 from hydra_assets.stress.plan import BootstrapPaths, CopulaPaths, StressPlan
 from studies.ablation import SENTIMENT, without
@@ -94,7 +93,7 @@ def crown_one(home: Modelled, name: str, day: date) -> None:
     assert snapshot is not None
     model = train(name, FIRST_RECIPES[name], snapshot, AS_IT_IS, thesis_green=False)
     with engine_on(home.pipeline.database_url) as engine:
-        crown(engine, home.registry, "sim", model, Record(), Promotion("sim", 0, "", "", "", None, "by_test"))
+        crown(engine, home.registry, "sim", model, Record(), Cause("by_test"))
 
 
 def differing(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, int]:

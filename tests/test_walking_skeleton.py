@@ -23,7 +23,7 @@ from hydra_assets.lake import Lake
 from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.recipe import FIRST_RECIPES
 from hydra_assets.models.trained import train
-from hydra_assets.registry.champions import Record, crown
+from hydra_assets.registry.champions import Cause, Record, crown
 from hydra_assets.registry.mlflow_registry import MlflowRegistry
 from hydra_assets.state.candidates import candidates_of
 from hydra_assets.state.orders import positions
@@ -243,7 +243,7 @@ def crown_one(home: HomeResource, database: DatabaseResource) -> None:
     assert snapshot is not None
     model = train("boosted", FIRST_RECIPES["boosted"], snapshot, AS_IT_IS, thesis_green=False)
     registry = MlflowRegistry(os.environ["MLFLOW_TRACKING_URI"])
-    crown(database.engine, registry, "sim", model, Record(), Promotion("sim", 0, "", "", "", None, "by_test"))
+    crown(database.engine, registry, "sim", model, Record(), Cause("by_test"))
 
 
 def the_champion_is_refitted_and_predicts(lake: Lake, engine: sa.Engine) -> Promotion:

@@ -1,13 +1,14 @@
 """``predictions`` by the champion of each session, and ``prediction_outcomes``: what became of them."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 
 import dagster as dg
 import polars as pl
 
 from hydra_assets.columns import FEATURE_VECTOR, LABELS, PREDICTION_OUTCOMES, PREDICTIONS
+from hydra_assets.defs.derived import DerivedAsset, Inputs, Reader, build
 from hydra_assets.defs.models import MODEL
 from hydra_assets.defs.ranges import MarketRange, Resources, derive
 from hydra_assets.defs.registry import RegistryResource
@@ -58,39 +59,17 @@ def prediction_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) ->
 
         return derive(context, PREDICTIONS, Resources(home, lake, database), compute, _predictions_picture)
 
-    @dg.asset(
-        name=PREDICTION_OUTCOMES.name,
-        group_name="models",
-        description=PREDICTION_OUTCOMES.description,
-        partitions_def=partitions,
-        backfill_policy=policy,
-        deps=[PREDICTIONS.name, LABELS.name],
-        kinds={"deltalake", "polars"},
+    return [predictions, build(OUTCOMES, home_config, markets)]
+
+
+def _outcomes(inputs: Inputs) -> pl.DataFrame:
+    features = inputs.rows(FEATURE_VECTOR, days_before=PATH_DAYS)
+    return prediction_outcomes(
+        inputs.rows(PREDICTIONS, days_before=PATH_DAYS),
+        inputs.rows(LABELS),
+        partition_hashes(FEATURE_VECTOR, features),
+        inputs.rows(PREDICTION_OUTCOMES),
     )
-    def outcomes(
-        context: dg.AssetExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
-    ) -> dg.MaterializeResult[None]:
-        def compute(part: MarketRange) -> pl.DataFrame:
-            before = part.first - timedelta(days=PATH_DAYS)
-            own = [part.market]
-            features = lake.lake.read(FEATURE_VECTOR.name, markets=own, first=before, last=part.last)
-            return prediction_outcomes(
-                lake.lake.read(PREDICTIONS.name, markets=own, first=before, last=part.last),
-                lake.lake.read(LABELS.name, markets=own, first=part.first, last=part.last),
-                partition_hashes(FEATURE_VECTOR, features),
-                lake.lake.read(PREDICTION_OUTCOMES.name, markets=own, first=part.first, last=part.last),
-            )
-
-        return derive(
-            context,
-            PREDICTION_OUTCOMES,
-            Resources(home, lake, database),
-            compute,
-            _outcomes_picture,
-            lambda part: dict.fromkeys(part.days, NOTHING_DUE),
-        )
-
-    return [predictions, outcomes]
 
 
 def champion_lookup(
@@ -112,8 +91,18 @@ def _predictions_picture(rows: pl.DataFrame) -> bytes | None:
     return lines(rows, x="session", y="probability_up", title="Probability of a positive held return", unit="fraction")
 
 
-def _outcomes_picture(rows: pl.DataFrame) -> bytes | None:
+def _outcomes_picture(rows: pl.DataFrame, _: Reader) -> bytes | None:
     from hydra_assets.defs.pictures import lines  # noqa: PLC0415  matplotlib is slow to import
 
     title = "Squared error of predictions; one quarter is a coin's"
     return lines(rows, x="session", y="squared_error", title=title, unit="1", style=".")
+
+
+OUTCOMES = DerivedAsset(
+    PREDICTION_OUTCOMES,
+    "models",
+    (PREDICTIONS, LABELS),
+    _outcomes,
+    _outcomes_picture,
+    why_empty=lambda inputs: dict.fromkeys(inputs.part.days, NOTHING_DUE),
+)

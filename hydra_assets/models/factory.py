@@ -98,22 +98,61 @@ def fit_folds(
     ModelError
         As ``fit`` does, or where folds that share edges are not in the order of time.
     """
+    found = fit_each(spec, matrix, target, weights, folds, feature_names, seed, sharing)
+    for one in found:
+        if isinstance(one, ModelError):
+            raise one
+    return [one for one in found if not isinstance(one, ModelError)]
+
+
+def fit_each(
+    spec: ModelSpec,
+    matrix: Floats,
+    target: Floats,
+    weights: Sequence[Floats],
+    folds: Sequence[Ints],
+    feature_names: Sequence[str],
+    seed: int,
+    sharing: Sharing = Sharing(),
+) -> list[Fitted | ModelError]:
+    """Fit as ``fit_folds`` does, with the error in the place of a fold that cannot carry the fit.
+
+    Raises
+    ------
+    ModelError
+        Where the arguments do not fit each other, or folds that share edges are not in the order of time.
+    """
     if len(weights) != len(folds):
         raise ModelError(ModelReason.SHAPE, "weights", f"{len(weights)} arrays for {len(folds)} folds")
-    if not isinstance(spec, LightGbm):
-        return [
-            spec.fit(matrix[rows], target[rows], weight, feature_names, seed)
-            for rows, weight in zip(folds, weights, strict=True)
-        ]
-    found: list[Fitted] = []
-    with ThreadPoolExecutor(max_workers=sharing.workers) as pool:
+    bins: list[SharedBins | None] = []
+    if isinstance(spec, LightGbm):
         for start in range(0, len(folds), sharing.folds_per_edges):
-            block = range(start, min(start + sharing.folds_per_edges, len(folds)))
-            last = [int(folds[i].max(initial=-1)) for i in block]
-            if last != sorted(last):
-                raise ModelError(ModelReason.SHAPE, "folds", "folds that share bin edges are not in the order of time")
-            # Rows after the block's last training row are nobody's here.
-            bins = SharedBins.of(spec, matrix[: last[-1] + 1], folds[start], feature_names)
-            jobs = [pool.submit(spec.fit_on_bins, bins, folds[i], target[folds[i]], weights[i], seed) for i in block]
-            found += [job.result() for job in jobs]
-    return found
+            block = folds[start : start + sharing.folds_per_edges]
+            bins += [_shared_bins(spec, matrix, block, feature_names)] * len(block)
+
+    def fit(fold: int) -> Fitted | ModelError:
+        rows = folds[fold]
+        shared = bins[fold] if bins else None
+        try:
+            if isinstance(spec, LightGbm) and shared is not None:
+                return spec.fit_on_bins(shared, rows, target[rows], weights[fold], seed)
+            return spec.fit(matrix[rows], target[rows], weights[fold], feature_names, seed)
+        except ModelError as error:
+            return error
+
+    # Kinds that fit in milliseconds stay on one thread: the limit on BLAS threads is the process's.
+    with ThreadPoolExecutor(max_workers=sharing.workers if bins else 1) as pool:
+        return list(pool.map(fit, range(len(folds))))
+
+
+def _shared_bins(
+    spec: LightGbm, matrix: Floats, block: Sequence[Ints], feature_names: Sequence[str]
+) -> SharedBins | None:
+    """Bins of a block of folds by the edges of its first one, which is after none of them; None without rows."""
+    last = [int(rows.max(initial=-1)) for rows in block]
+    if last != sorted(last):
+        raise ModelError(ModelReason.SHAPE, "folds", "folds that share bin edges are not in the order of time")
+    if not len(block[0]):
+        return None
+    # Rows after the block's last training row are nobody's here.
+    return SharedBins.of(spec, matrix[: last[-1] + 1], block[0], feature_names)

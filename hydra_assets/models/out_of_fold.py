@@ -6,16 +6,13 @@ first fold, for the same reason.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from hydra_assets.models.bins import SharedBins
-from hydra_assets.models.factory import FOLDS_PER_EDGES
+from hydra_assets.models.factory import Sharing, fit_each
 from hydra_assets.models.labelled import KEY, calendar_of, feature_matrix, labelled_rows, target
-from hydra_assets.models.lightgbm_model import LightGbm
 from hydra_assets.models.protocol import Explained, Fitted, Floats, Ints, ModelError, checked_names
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.shap_values import FoldShap, fold_shap
@@ -124,29 +121,18 @@ class _Walk:
 
     def fit_all(self, workers: int) -> list[tuple[Fitted | None, str]]:
         """Each fold's model, or why there is none."""
-        blocks = range(0, len(self.folds), FOLDS_PER_EDGES)
-        bins = [self._bins(first) for first in blocks] if isinstance(self.recipe.model, LightGbm) else []
-        if not bins:
-            return [self._fit(fold, None) for fold in self.folds]
-        with ThreadPoolExecutor(max_workers=workers) as pool:
-            return list(pool.map(lambda fold: self._fit(fold, bins[fold.index // FOLDS_PER_EDGES]), self.folds))
-
-    def _fit(self, fold: Fold, bins: SharedBins | None) -> tuple[Fitted | None, str]:
-        recipe, rows, weights = self.recipe, self.trained[fold.index], self.weights[fold.index]
-        try:
-            if isinstance(recipe.model, LightGbm) and bins is not None:
-                return recipe.model.fit_on_bins(bins, rows, self.up[rows], weights, recipe.seed), OK
-            return recipe.model.fit(self.matrix[rows], self.up[rows], weights, recipe.features, recipe.seed), OK
-        except ModelError as error:
-            return None, str(error.reason)
-
-    def _bins(self, first: int) -> SharedBins | None:
-        """Bins of a block of folds by the edges of its first one, which is after none of them; None without rows."""
-        edges, last = self.trained[first], min(first + FOLDS_PER_EDGES, len(self.folds)) - 1
-        if not len(edges) or not isinstance(self.recipe.model, LightGbm):
-            return None
-        reach = int(self.trained[last].max(initial=-1)) + 1
-        return SharedBins.of(self.recipe.model, self.matrix[:reach], edges, self.recipe.features)
+        recipe = self.recipe
+        found = fit_each(
+            recipe.model,
+            self.matrix,
+            self.up,
+            self.weights,
+            self.trained,
+            recipe.features,
+            recipe.seed,
+            Sharing(workers),
+        )
+        return [(None, str(one.reason)) if isinstance(one, ModelError) else (one, OK) for one in found]
 
     def predicted(self, fold: Fold, fitted: Fitted | None, reason: str, tested: Ints) -> pl.DataFrame:
         """Rows of SCHEMA."""

@@ -23,6 +23,14 @@ class PromotionReason(StrEnum):
     """The champion's own recipe on newer data."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a model is promoted (``PromotionReason`` or an experiment's own word), and by which run."""
+
+    reason: str
+    run_id: str = ""
+
+
 class Standing(StrEnum):
     """How a training date stands to the group's champions."""
 
@@ -109,13 +117,11 @@ def register(
     return registry.register(group, entry, state)
 
 
-def crown(
-    engine: sa.Engine, registry: Registry, group: str, model: TrainedModel, record: Record, promotion: Promotion
-) -> None:
+def crown(engine: sa.Engine, registry: Registry, group: str, model: TrainedModel, record: Record, cause: Cause) -> None:
     """Register a fitted model and make it the champion; the alias follows in any case.
 
     Safe to repeat and to be cut off anywhere: the artefact is found by its digest, the promotion row is one
-    transaction, and the alias is set from the row at every call. ``promotion`` comes without version and address.
+    transaction, and the alias is set from the row at every call.
     """
     version = register(registry, group, model, record, VersionState.CANDIDATE)
     current = current_champion(engine, group)
@@ -129,8 +135,8 @@ def crown(
                 sha256=model.sha256,
                 recipe_sha256=model.recipe.sha256,
                 previous_version=current.version if current else None,
-                reason=promotion.reason,
-                run_id=promotion.run_id,
+                reason=cause.reason,
+                run_id=cause.run_id,
             ),
         )
     repair_alias(engine, registry, group)

@@ -18,6 +18,7 @@ from hydra_assets.models.recipe import FIRST_RECIPES, Recipe
 from hydra_assets.models.snapshot import Snapshot
 from hydra_assets.models.trained import TrainedModel, train
 from hydra_assets.registry.champions import (
+    Cause,
     Champion,
     PromotionReason,
     Record,
@@ -29,7 +30,6 @@ from hydra_assets.registry.champions import (
     standing_of,
 )
 from hydra_assets.registry.port import Registry, VersionState
-from hydra_assets.state.records import Promotion
 from hydra_assets.stats.gate_records import CandidateReport, GateConfig
 from hydra_assets.verdict import Verdict
 
@@ -120,7 +120,7 @@ def _first(engine: sa.Engine, registry: Registry, case: Case) -> Outcome:
     except ModelError as error:
         return Outcome(NOT_TRAINABLE, str(error), reports=verdict.reports)
     reason = str(PromotionReason.FIRST_CHAMPION)
-    crown(engine, registry, case.group, model, _record(case, scores, verdict.reports), _promotion(case, reason))
+    crown(engine, registry, case.group, model, _record(case, scores, verdict.reports), Cause(reason, case.run_id))
     return Outcome(reason, verdict.message, scores, verdict.reports, model)
 
 
@@ -157,17 +157,13 @@ def _refit(engine: sa.Engine, registry: Registry, case: Case, champion: Champion
     except ModelError as error:
         return Outcome(NOT_TRAINABLE, str(error), scores)
     reason = str(PromotionReason.SCHEDULED_REFIT)
-    crown(engine, registry, case.group, model, _record(case, scores, ()), _promotion(case, reason))
+    crown(engine, registry, case.group, model, _record(case, scores, ()), Cause(reason, case.run_id))
     return Outcome(reason, scores.thesis.message, scores, (), model)
 
 
 def _fitted(case: Case, name: str, recipe: Recipe, played: Played, scores: Scores) -> TrainedModel:
     recalibration = learned(played.predictions[name], case.history.labels, recipe, case.snapshot.cutoff)
     return train(name, recipe, case.snapshot, recalibration, scores.thesis.green)
-
-
-def _promotion(case: Case, reason: str) -> Promotion:
-    return Promotion(case.group, 0, "", "", "", None, reason, case.run_id)
 
 
 def _record(case: Case, scores: Scores, reports: tuple[CandidateReport, ...]) -> Record:

@@ -13,6 +13,7 @@ from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.trained import TrainedModel
 from hydra_assets.registry import champions as module
 from hydra_assets.registry.champions import (
+    Cause,
     Champion,
     Record,
     Standing,
@@ -30,7 +31,7 @@ from tests.support.groups import BLIND, NAMES
 from tests.support.registry import MemoryRegistry
 
 MARCH, JUNE, SEPTEMBER = date(2024, 3, 31), date(2024, 6, 30), date(2024, 9, 30)
-WHY = Promotion("sim", 0, "", "", "", None, "by_test", "run 1")
+WHY = Cause("by_test", "run 1")
 
 
 def model(cutoff: date, rate: float = 0.5, recipe: Recipe = BLIND) -> TrainedModel:

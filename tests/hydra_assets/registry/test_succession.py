@@ -12,11 +12,10 @@ from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.snapshot import training_snapshot
 from hydra_assets.models.trained import TrainedModel, train
 from hydra_assets.registry import champions, succession
-from hydra_assets.registry.champions import Champion, Record, champion_as_of, champions_of, crown
+from hydra_assets.registry.champions import Cause, Champion, Record, champion_as_of, champions_of, crown
 from hydra_assets.registry.port import RegistryError, VersionState
 from hydra_assets.registry.succession import NOT_TRAINABLE, REFIT_HELD_BACK, Case, Outcome, succeed
 from hydra_assets.state.promotions import current_champion
-from hydra_assets.state.records import Promotion
 from hydra_assets.state.tables import promotions
 from hydra_assets.stats.gate_records import GateConfig
 from hydra_assets.verdict import Severity, Verdict
@@ -212,7 +211,7 @@ def test_a_champion_of_another_recipe_is_refitted_by_its_own(home: Home) -> None
     other = SEEING.model_copy(update={"features": ("tilt",), "seed": 3})
     snapshot = case().snapshot
     found = train("tilt alone", other, snapshot, AS_IT_IS, thesis_green=False)
-    crown(home.engine, home.registry, "sim", found, Record(), Promotion("sim", 0, "", "", "", None, "experiment"))
+    crown(home.engine, home.registry, "sim", found, Record(), Cause("experiment"))
     refit = home.run(case(last=NEXT))
     assert refit.code == "scheduled_refit"
     assert refit.model is not None
