@@ -1,0 +1,183 @@
+"""Recipes walked forward on arrays: the folds, weights and fits of ``models.out_of_fold`` without a frame.
+
+Rows of a matrix are (session, market), session first. A fold's fit depends on the rows of its own past alone, so a walk
+over more sessions begins with the same probabilities, and a fit that was made once is kept. Probabilities are not
+calibrated: the base rate of a fold's training rows stands beside them, as ``shares_of`` wants it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydra_agent.view import UNKNOWN, GroupView, Walk, cut_market
+from hydra_assets.labels.known import LabelKind
+from hydra_assets.models.protocol import Fitted, ModelError
+from hydra_assets.models.recipe import Recipe
+from hydra_assets.replay.batched import replay
+from hydra_assets.replay.decisions import DecisionKind, Decisions, candidates_last
+from hydra_assets.replay.holding import net_of_cost, neutral_shares, over_horizon, round_trip_share
+from hydra_assets.replay.market import MarketArrays
+from hydra_assets.replay.result import ReplayResult
+from hydra_assets.replay.tables import ReplayConfig
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Sessions ``[since, until]`` of a training: decisions from ``since`` on whose outcome was known at ``until``."""
+
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class FitAt:
+    """What a recipe had learned at a session: its model, None where it could not be trained, and the base rate."""
+
+    fitted: Fitted | None
+    base: float
+
+
+def fold_starts(recipe: Recipe, rows: int) -> list[int]:
+    """Rows at which a new fit begins to decide, by the recipe's plan (``splits.open_folds`` on row numbers)."""
+    plan = recipe.plan
+    return list(range(plan.first_train_sessions + plan.embargo_sessions, rows, plan.test_sessions))
+
+
+def span_before(recipe: Recipe, start: int) -> Span:
+    """What a fit that decides from ``start`` on is trained on."""
+    until = start - recipe.plan.embargo_sessions - 1
+    window = recipe.window_sessions
+    return Span(0 if window is None else max(0, until + 1 - window), until)
+
+
+def uniqueness(exit_row: Ints, trained: Flags) -> Floats:
+    """Average uniqueness of the labels that are trained on, ``[T, M]``; zero elsewhere.
+
+    ``models.weights.average_uniqueness`` where every row is a session of every market: a label of decision t earns the
+    sessions t+2 to its exit.
+    """
+    t, m = exit_row.shape
+    row, column = np.nonzero(trained)
+    first, last = row + 2, exit_row[row, column]
+    size = (t + 1) * m
+    steps = np.bincount(first * m + column, minlength=size) - np.bincount((last + 1) * m + column, minlength=size)
+    running = np.cumsum(steps.reshape(t + 1, m), axis=0)[:-1]
+    share = np.vstack([np.zeros((1, m)), np.cumsum(1.0 / np.maximum(running, 1), axis=0)])
+    out = np.zeros((t, m))
+    out[row, column] = (share[last + 1, column] - share[first, column]) / (last + 1 - first)
+    return out
+
+
+class ArrayLab:
+    """The laboratory of one view.
+
+    ``every`` trains on every so-many-th session only. Labels that overlap count for a share of one each, so with the
+    label's horizon (5) little is lost and a fit is several times cheaper; 1 is what the pipeline does.
+    """
+
+    def __init__(self, view: GroupView, every: int = 1) -> None:
+        self.view, self.every = view, every
+        self._column = {name: j for j, name in enumerate(view.feature_names)}
+        self._weights: dict[Span, tuple[Ints, Floats]] = {}
+        self._matrices: dict[tuple[str, ...], Floats] = {}
+        self._fits: dict[tuple[str, Span], FitAt] = {}
+
+    def walk(self, recipes: Mapping[str, Recipe], rows: int) -> dict[str, Walk]:
+        """Walk recipes forward over the first ``rows`` sessions, refitted as each one's plan says."""
+        return {name: self.decided(name, recipe, fold_starts(recipe, rows), rows) for name, recipe in recipes.items()}
+
+    def decided(self, name: str, recipe: Recipe, starts: Sequence[int], rows: int) -> Walk:
+        """Walk of a recipe that is refitted at ``starts`` and nowhere else; nothing is said before the first."""
+        probability, base = (np.full((rows, len(self.view.symbols)), np.nan) for _ in range(2))
+        matrix = self._matrix(recipe.features).reshape(len(self.view), len(self.view.symbols), -1)
+        for start, end in zip(starts, [*starts[1:], rows], strict=True):
+            found = self.fit_at(recipe, start)
+            if found.fitted is not None:
+                tested = matrix[start:end].reshape(-1, len(recipe.features))
+                probability[start:end] = found.fitted.probability(tested).reshape(end - start, -1)
+                base[start:end] = found.base
+        return Walk(name, recipe, probability, base, tuple(starts))
+
+    def fit_at(self, recipe: Recipe, start: int) -> FitAt:
+        """What a recipe has learned when it begins to decide at a row.
+
+        Raises
+        ------
+        ValueError
+            A label that the view does not have.
+        """
+        if recipe.label is not LabelKind.FIXED_HORIZON:
+            msg = f"the view's outcomes are of a fixed horizon, the recipe's label is {recipe.label}"
+            raise ValueError(msg)
+        span = span_before(recipe, start)
+        key = (recipe.sha256, span)
+        if key not in self._fits:
+            self._fits[key] = self._fit(recipe, span)
+        return self._fits[key]
+
+    def _fit(self, recipe: Recipe, span: Span) -> FitAt:
+        rows, weights = self._trained(span)
+        up = self.view.up.reshape(-1)[rows]
+        base = float(np.average(up, weights=weights)) if len(rows) else np.nan
+        try:
+            matrix = self._matrix(recipe.features)[rows]
+            return FitAt(recipe.model.fit(matrix, up, weights, recipe.features, recipe.seed), base)
+        except ModelError:
+            return FitAt(None, base)
+
+    def _matrix(self, features: tuple[str, ...]) -> Floats:
+        """``[T * M, f]``."""
+        if features not in self._matrices:
+            columns = [self._column[name] for name in features]
+            self._matrices[features] = self.view.features[:, :, columns].reshape(-1, len(columns))
+        return self._matrices[features]
+
+    def _trained(self, span: Span) -> tuple[Ints, Floats]:
+        """Rows of the matrix that a span trains on, and their weights."""
+        if span not in self._weights:
+            exit_row = self.view.exit_row[: span.until + 1]
+            known = (exit_row != UNKNOWN) & (exit_row <= span.until) & np.isfinite(self.view.up[: span.until + 1])
+            session = np.arange(len(exit_row))[:, None]
+            trained = known & (session >= span.since) & (session % self.every == 0)
+            rows = np.flatnonzero(trained)
+            self._weights[span] = rows.astype(np.int64), uniqueness(exit_row, trained).reshape(-1)[rows]
+        return self._weights[span]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Returns:
+    """Profit over the starting capital of candidates in their order, ``[candidate, T]`` each: net = gross - costs."""
+
+    net: Floats
+    gross: Floats
+    costs: Floats
+
+
+def shares_of_walk(market: MarketArrays, walk: Walk) -> Floats:
+    """Signed Kelly shares that a walk is worth after costs, held over its horizon, ``[T, M]``.
+
+    ``evaluation.strategies.shares_of`` on arrays.
+    """
+    horizon = walk.recipe.horizon_sessions
+    worth = net_of_cost(neutral_shares(walk.probability, walk.base), round_trip_share(market, horizon))
+    return over_horizon(worth, market.tradable, horizon)
+
+
+def replay_of(market: MarketArrays, walks: Sequence[Walk], config: ReplayConfig, detail: bool = False) -> ReplayResult:
+    """Replay walks over their common sessions, the first of the market's, in one batch."""
+    seen = cut_market(market, slice(0, len(walks[0].probability)))
+    values = np.stack([shares_of_walk(seen, walk) for walk in walks])
+    return replay(seen, Decisions(DecisionKind.KELLY, candidates_last(values)), config, detail=detail)
+
+
+def played(market: MarketArrays, walks: Sequence[Walk], config: ReplayConfig | None = None) -> Returns:
+    """What walks earned, one by one, in one replay of ``market``: the view's, or the true one behind it."""
+    result = replay_of(market, walks, config or ReplayConfig())
+    gross = np.asarray(result.gross_cents / result.capital_cents)
+    return Returns(result.returns, gross, gross - result.returns)

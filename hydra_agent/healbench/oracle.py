@@ -1,0 +1,95 @@
+"""Who knows the truth and who never changes: the ends between which a policy's regret is measured."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hydra_agent.healbench.lab import ArrayLab, Returns, fold_starts, played, replay_of
+from hydra_agent.healbench.worlds import BenchWorld
+from hydra_agent.view import Floats, Reign, Walk
+from hydra_assets.models.baseline import BaseRate
+from hydra_assets.models.recipe import Recipe
+from hydra_assets.replay.market import MarketArrays
+from hydra_assets.replay.tables import ReplayConfig
+
+ORACLE = "oracle"
+
+
+def oracle_walk(world: BenchWorld) -> Walk:
+    """What is said by whoever knows the edge in force and the published part of the gap; its recipe is a stand-in."""
+    return Walk(ORACLE, Recipe(model=BaseRate()), world.truth.probability, world.truth.base, (0,))
+
+
+def oracle_returns(world: BenchWorld) -> Returns:
+    """The oracle's profit through the same shares, replay and costs as everybody's, ``[1, T]``."""
+    return played(world.truth.market, [oracle_walk(world)])
+
+
+def first_reign(market: MarketArrays, lab: ArrayLab, recipe: Recipe, from_row: int, every: int | None = None) -> Reign:
+    """Let the recipe of a first champion reign from a row on to the end of the lab's view.
+
+    Parameters
+    ----------
+    market
+        What its decisions are replayed on: the true one.
+    lab
+        The laboratory of the view that it decides by.
+    recipe, from_row
+        The champion, walked forward before ``from_row`` as its plan says; what that earned is what is expected of it.
+    every
+        Sessions between two refits from then on; None never refits: the model of ``from_row`` stays.
+
+    Raises
+    ------
+    ValueError
+        Where no fold of the recipe lies before ``from_row``.
+    """
+    rows = len(lab.view)
+    before = [start for start in fold_starts(recipe, from_row) if start < from_row]
+    if not before:
+        msg = f"no fold of the recipe begins before row {from_row}"
+        raise ValueError(msg)
+    after = [from_row] if every is None else list(range(from_row, rows, every))
+    trial = lab.decided("champion", recipe, before, from_row)
+    walk = lab.decided("champion", recipe, after, rows)
+    tried, reigned = played(market, [trial]), played(market, [walk])
+    expected = tried.net[0, before[0] :]
+    return Reign(
+        walk=walk,
+        version=1,
+        since=from_row,
+        net=_since(reigned.net[0], from_row),
+        gross=_since(reigned.gross[0], from_row),
+        expected_net=float(expected.mean()),
+        expected_sd=float(expected.std(ddof=1)),
+        expected_brier=_brier(trial, lab.view.until(from_row).up),
+    )
+
+
+def expected_net(world: BenchWorld, walks: Sequence[Walk]) -> Floats:
+    """Net profit over capital that the positions of walks were worth before the luck of their sessions, ``[n, T]``.
+
+    The mean of the next session's return, known to nobody in the world, in place of the return itself; costs as they
+    were paid. Its mean is a strategy's true net edge on the path, with a small part of the error of the realised one.
+    """
+    config = ReplayConfig()
+    result = replay_of(world.truth.market, walks, config, detail=True)
+    if result.positions is None:
+        msg = "the replay kept no positions"
+        raise ValueError(msg)
+    rows = result.positions.shape[1]
+    market = world.truth.market
+    lot = (market.settle * market.terms.multiplier * world.truth.next_mean)[: rows - 1]
+    earned = np.zeros((len(walks), rows))
+    earned[:, 1:] = (result.positions[:, :-1] * lot).sum(axis=2) / config.capital
+    return np.asarray(earned - result.cost_cents.sum(axis=0) / result.capital_cents)
+
+
+def _since(values: Floats, row: int) -> Floats:
+    out = values.copy()
+    out[:row] = np.nan
+    return out
+
+
+def _brier(walk: Walk, up: Floats) -> float:
+    return float(np.nanmean((walk.probability - up) ** 2))
