@@ -11,9 +11,11 @@ import numpy as np
 from scipy.stats import norm
 
 from hydra_agent.healbench.edge_sizes import DRAG, PEAKED
+from hydra_agent.healbench.lab import replay_of
 from hydra_agent.healbench.observed import HORIZON
-from hydra_agent.healbench.oracle import expected_net, oracle_returns, oracle_walk
+from hydra_agent.healbench.oracle import expected_of, oracle_walk
 from hydra_agent.healbench.worlds import BenchWorld, WorldConfig, make_world
+from hydra_assets.replay.tables import ReplayConfig
 from hydra_assets.sources.simulated.world import SESSIONS_PER_YEAR
 
 FIRST_SEED = 1_000_001
@@ -25,8 +27,9 @@ TOLERANCE = 0.01
 def attained(world: BenchWorld) -> float:
     """Annual Sharpe ratio of the oracle, net, without the luck of the path in its numerator."""
     late = slice(SESSIONS_PER_YEAR, None)
-    mean = expected_net(world, [oracle_walk(world)])[0, late].mean()
-    return float(mean / oracle_returns(world).net[0, late].std() * np.sqrt(SESSIONS_PER_YEAR))
+    result = replay_of(world.truth.market, [oracle_walk(world)], ReplayConfig(), detail=True)
+    mean = expected_of(world, result)[0, late].mean()
+    return float(mean / result.returns[0, late].std() * np.sqrt(SESSIONS_PER_YEAR))
 
 
 def attained_by(edge: float, worlds: int) -> tuple[float, float]:

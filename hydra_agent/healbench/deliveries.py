@@ -64,6 +64,7 @@ CHAIN: Mapping[str, Reading] = {
     "implied_skew": Reading(1.0, 0.93, 0.10, 0.033, 0.245),  # 0.687 / 0.833
     "real_world_above_forward": Reading(-1.0, 0.89, 0.75, 0.487, 0.024),  # -0.631 / 0.902
 }
+"""Option features by name. The last one is there without moments too: it needs an expiry's volatility only."""
 SHARED_ERROR = 0.5
 """Share of their errors' variance that readings of one chain have in common. Assumed: they do correlate, by how much
 is not on record."""
@@ -125,7 +126,7 @@ class Deliveries:
     volume: Floats
     """Of the session before, as the exchange publishes it."""
     chain: Floats
-    """``[T, M, C]`` in the order of ``CHAIN``; NaN where the density bears no moments."""
+    """``[T, M, C]`` in the order of ``CHAIN``; NaN where the density does not bear it."""
     atm_vol: Floats
     straddle: Floats
     """Price of the at-the-money straddle of 60 days: the level of the options' feed."""
@@ -160,11 +161,10 @@ def deliver(seed: int, specs: tuple[MarketSpec, ...], hidden: Latent, volume_fac
     phase = 2.0 * np.pi * (days[:, None] / DAYS_A_YEAR + np.arange(m) / m)
     carry = ROLL_PULL * hidden.stretch * SESSIONS_PER_YEAR / ROLL_SESSIONS + CARRY_SEASON * np.sin(phase)
     crowd, producers, reported = _reports(seed, specs, hidden, days)
-    texts = stream(seed, Stream.TEXTS)
-    texts_in = texts.random((t, m)) < TEXTS_DELIVERED
+    texts = stream(seed, Stream.TEXTS).standard_normal((t, m, 3))
     headlines, other = (
-        read(hidden.position, autoregressive(texts.standard_normal((t, m)), reading.memory), reading)
-        for reading in (HEADLINES, OTHER_TEXTS)
+        read(hidden.position, autoregressive(texts[..., j], reading.memory), reading)
+        for j, reading in enumerate((HEADLINES, OTHER_TEXTS))
     )
     always = np.ones((t, m), dtype=np.bool_)
     published = np.isfinite(volume)
@@ -184,7 +184,7 @@ def deliver(seed: int, specs: tuple[MarketSpec, ...], hidden: Latent, volume_fac
         open_interest=np.rint(traded * np.array([model.open_interest_days for model in models])),
         headlines=headlines,
         other_texts=other,
-        delivered=np.stack([always, published, always, reported, texts_in], axis=2),
+        delivered=np.stack([always, published, always, reported, texts[..., 2] < ndtri(TEXTS_DELIVERED)], axis=2),
     )
 
 
@@ -212,7 +212,8 @@ def _options(seed: int, specs: tuple[MarketSpec, ...], hidden: Latent, base_vol:
     default = float(np.mean(list(NO_MOMENTS.values())))
     share = np.array([NO_MOMENTS.get(spec.symbol, default) for spec in specs])
     luck = autoregressive(stream(seed, Stream.GRADES).standard_normal((t, m)), GRADE_MEMORY)
-    chain[luck < ndtri(share)] = np.nan
+    absent = luck < ndtri(share)
+    chain[absent, : len(CHAIN) - 1] = np.nan
     # Variance expected over the tenor: the long run's, and what is left on average of today's distance from it.
     keep = GARCH_SHOCK + GARCH_MEMORY
     left = (1.0 - keep**SESSIONS_TO_TENOR) / (SESSIONS_TO_TENOR * (1.0 - keep))
@@ -234,9 +235,8 @@ def _reports(
 ) -> tuple[Floats, Floats, Flags]:
     t, m = hidden.position.shape
     out, about = report_rows(days)
-    drawn = stream(seed, Stream.REPORTS)
-    error = drawn.standard_normal((len(out), m, 2))
-    missing = drawn.random((len(out), m)) < np.array([UNREPORTED.get(spec.symbol, 0.0) for spec in specs])
+    error = stream(seed, Stream.REPORTS).standard_normal((len(out), m, 3))
+    missing = error[..., 2] < ndtri([UNREPORTED.get(spec.symbol, 0.0) for spec in specs])
     crowd, producers = np.full((t, m), np.nan), np.full((t, m), np.nan)
     crowd[out] = read(hidden.position[about], error[..., 0], CROWD)
     producers[out] = read(hidden.position[about], error[..., 1], PRODUCERS)

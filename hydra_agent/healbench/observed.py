@@ -49,8 +49,15 @@ LIMIT_SESSIONS = {
 }
 """Age up to which a delivery is still read: the staleness limits of the raw datasets (5, 1, 14 and 10 days, reports
 from their Tuesday on), in sessions since it became known."""
-Z_SESSIONS, OPTIONS_Z_SESSIONS, SENTIMENT_Z_SESSIONS, REPORT_SESSIONS = 40, 60, 126, 240
-"""Sessions until there is a past to compare with, for tilt_z, options_z, sentiment_z and the crowd."""
+WARM_UP = {
+    "real_world_above_forward": 26,
+    "tilt_z": 40,
+    "options_z": 60,
+    "sentiment_z": 126,
+    "crowd_score_z": 240,
+    "producers_z": 240,
+}
+"""Sessions until there is a past to compare with, by the missing shares of five years."""
 SENTIMENT_OF_CROWD = 0.7
 """Correlation of sentiment with the crowd's score: -0.405 with the gap, 0.845 after one session."""
 CALM_BELOW, STRESSED_ABOVE = -0.43, 0.43
@@ -142,25 +149,23 @@ def _features(deliveries: Deliveries, held_return: Floats, age: Floats) -> Float
     of_year = (day - day.astype("datetime64[Y]")).astype(np.int64) + 1
     angle = np.broadcast_to((of_year * (2.0 * np.pi / DAYS_A_YEAR))[:, None], held_return.shape)
 
-    def read(values: Floats, column: Column) -> Floats:
-        return _as_of(values, age[..., column], LIMIT_SESSIONS[FEEDS[column].kind])
+    def read(values: Floats, column: Column, name: str = "") -> Floats:
+        out = _as_of(values, age[..., column], LIMIT_SESSIONS[FEEDS[column].kind])
+        out[: WARM_UP.get(name, 0)] = np.nan
+        return out
 
-    found = {name: read(deliveries.chain[..., j], Column.OPTIONS) for j, name in enumerate(CHAIN)}
-    found["tilt_z"][:Z_SESSIONS] = np.nan
-    found["options_z"][:OPTIONS_Z_SESSIONS] = np.nan
+    found = {name: read(deliveries.chain[..., j], Column.OPTIONS, name) for j, name in enumerate(CHAIN)}
     found["atm_vol"] = read(deliveries.atm_vol, Column.OPTIONS)
     found["realised_vol_20"] = _vol(log_return, 20)
     found["vol_premium"] = found["atm_vol"] - found["realised_vol_20"]
     found["carry"], found["slope"] = deliveries.carry, deliveries.slope
     found["momentum_20"], found["momentum_60"] = _momentum(log_return, 20), _momentum(log_return, 60)
     for name, values in (("crowd_score_z", deliveries.crowd), ("producers_z", deliveries.producers)):
-        found[name] = read(values, Column.REPORTS)
-        found[name][:REPORT_SESSIONS] = np.nan
+        found[name] = read(values, Column.REPORTS, name)
     found["headline_score"] = read(deliveries.headlines, Column.TEXTS)
     crowd = np.where(np.isfinite(found["crowd_score_z"]), found["crowd_score_z"], 0.0)
-    others = np.sqrt(1.0 - SENTIMENT_OF_CROWD**2) * read(deliveries.other_texts, Column.TEXTS)
-    found["sentiment_z"] = SENTIMENT_OF_CROWD * crowd + others
-    found["sentiment_z"][:SENTIMENT_Z_SESSIONS] = np.nan
+    others = read(deliveries.other_texts, Column.TEXTS, "sentiment_z")
+    found["sentiment_z"] = SENTIMENT_OF_CROWD * crowd + np.sqrt(1.0 - SENTIMENT_OF_CROWD**2) * others
     found["divergence_z"] = (found["options_z"] - found["sentiment_z"]) / np.sqrt(2.0)
     found["volume_ratio"] = _volume_ratio(read(deliveries.volume, Column.VOLUMES))
     found["season_sin"], found["season_cos"] = np.sin(angle), np.cos(angle)

@@ -9,7 +9,9 @@ from hydra_agent.healbench.worlds import BenchWorld
 from hydra_agent.view import Floats, Reign, Walk
 from hydra_assets.models.baseline import BaseRate
 from hydra_assets.models.recipe import Recipe
+from hydra_assets.replay.costs import CENTS
 from hydra_assets.replay.market import MarketArrays
+from hydra_assets.replay.result import ReplayResult
 from hydra_assets.replay.tables import ReplayConfig
 
 ORACLE = "oracle"
@@ -69,20 +71,25 @@ def first_reign(market: MarketArrays, lab: ArrayLab, recipe: Recipe, from_row: i
 def expected_net(world: BenchWorld, walks: Sequence[Walk]) -> Floats:
     """Net profit over capital that the positions of walks were worth before the luck of their sessions, ``[n, T]``.
 
-    The mean of the next session's return, known to nobody in the world, in place of the return itself; costs as they
-    were paid. Its mean is a strategy's true net edge on the path, with a small part of the error of the realised one.
+    The mean of a strategy's is its true net edge on the path, with a small part of the error of the realised one.
     """
-    config = ReplayConfig()
-    result = replay_of(world.truth.market, walks, config, detail=True)
+    return expected_of(world, replay_of(world.truth.market, walks, ReplayConfig(), detail=True))
+
+
+def expected_of(world: BenchWorld, result: ReplayResult) -> Floats:
+    """``expected_net`` of a replay on the true market that kept its positions.
+
+    The mean of the next session's return, which nobody in the world knows, in place of the return; costs as paid.
+    """
     if result.positions is None:
         msg = "the replay kept no positions"
         raise ValueError(msg)
-    rows = result.positions.shape[1]
+    candidates, rows, _ = result.positions.shape
     market = world.truth.market
-    lot = (market.settle * market.terms.multiplier * world.truth.next_mean)[: rows - 1]
-    earned = np.zeros((len(walks), rows))
-    earned[:, 1:] = (result.positions[:, :-1] * lot).sum(axis=2) / config.capital
-    return np.asarray(earned - result.cost_cents.sum(axis=0) / result.capital_cents)
+    cents = (CENTS * market.settle * market.terms.multiplier * world.truth.next_mean)[: rows - 1]
+    earned = np.zeros((candidates, rows))
+    earned[:, 1:] = (result.positions[:, :-1] * cents).sum(axis=2)
+    return np.asarray((earned - result.cost_cents.sum(axis=0)) / result.capital_cents)
 
 
 def _since(values: Floats, row: int) -> Floats:

@@ -47,7 +47,9 @@ class Planted:
     session: int
     until: int | None = None
     about: str = ""
-    """The feed or the feature that it is about; empty where it is about none."""
+    """What it is about: a feed, a feature with how it is wrong, a kind; empty where the name says it all."""
+    market: str = ""
+    """The one market that is concerned; empty for all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +94,10 @@ class BenchWorld:
     def told(self, deliveries: Deliveries) -> "BenchWorld":
         """The same world seen through other deliveries."""
         return replace(self, deliveries=deliveries, view=observe(deliveries, self.terms))
+
+    def shown(self, view: GroupView) -> "BenchWorld":
+        """The same world with its view edited, deliveries as they were."""
+        return replace(self, view=view)
 
     def marked(self, planted: Planted) -> "BenchWorld":
         """The same world with one more fault on record."""
