@@ -110,21 +110,24 @@ class OpenAITransport:
         ) as response:
             if response.headers.get("content-encoding", "identity").lower() != "identity":
                 return Reply(code=CallCode.NOT_A_COMPLETION, detail="a packed body, which was not asked for")
-            body, last = bytearray(), time.monotonic()
-            try:
-                for part in response.http_response.iter_raw():
-                    body += part
-                    last = time.monotonic()
-                    if len(body) > self._limits.wire_bytes:
-                        return Reply(code=CallCode.TOO_LARGE, detail=f"more than {self._limits.wire_bytes} bytes")
-                    if stop.is_set():
-                        return Reply(code=CallCode.TIMEOUT)
-            except Exception:
-                # Of the HTTP library behind openai, which is no dependency of ours.
-                silent = time.monotonic() - last >= 0.9 * self._limits.idle_seconds
-                code = CallCode.TIMEOUT if silent else CallCode.DROPPED
-                return Reply(code=code, detail="silent for too long" if silent else "the connection ended in the body")
-            return read_body(response.headers.get("content-type", ""), bytes(body), self._limits)
+            return self._body(response.http_response, stop)
+
+    def _body(self, response: "httpx2.Response", stop: Event) -> Reply:
+        body, last = bytearray(), time.monotonic()
+        try:
+            for part in response.iter_raw():
+                body += part
+                last = time.monotonic()
+                if len(body) > self._limits.wire_bytes:
+                    return Reply(code=CallCode.TOO_LARGE, detail=f"more than {self._limits.wire_bytes} bytes")
+                if stop.is_set():
+                    return Reply(code=CallCode.TIMEOUT)
+        except Exception:
+            # Of the HTTP library behind openai, which is no dependency of ours.
+            silent = time.monotonic() - last >= 0.9 * self._limits.idle_seconds
+            code = CallCode.TIMEOUT if silent else CallCode.DROPPED
+            return Reply(code=code, detail="silent for too long" if silent else "the connection ended in the body")
+        return read_body(response.headers.get("content-type", ""), bytes(body), self._limits)
 
 
 def _param(message: Message) -> "ChatCompletionMessageParam":
