@@ -52,19 +52,19 @@ def first_reign(market: MarketArrays, lab: ArrayLab, recipe: Recipe, from_row: i
         msg = f"no fold of the recipe begins before row {from_row}"
         raise ValueError(msg)
     after = [from_row] if every is None else list(range(from_row, rows, every))
-    trial = lab.decided("champion", recipe, before, from_row)
-    walk = lab.decided("champion", recipe, after, rows)
-    tried, reigned = played(market, [trial]), played(market, [walk])
-    expected = tried.net[0, before[0] :]
+    trial, walk = (lab.decided("champion", recipe, starts, rows) for starts in (before, after))
+    # One batch, since a replay costs the same for two; of the trial only what was known at ``from_row`` is looked at.
+    returns = played(market, [trial, walk])
+    expected = returns.net[0, before[0] : from_row]
     return Reign(
         walk=walk,
         version=1,
         since=from_row,
-        net=_since(reigned.net[0], from_row),
-        gross=_since(reigned.gross[0], from_row),
+        net=_since(returns.net[1], from_row),
+        gross=_since(returns.gross[1], from_row),
         expected_net=float(expected.mean()),
         expected_sd=float(expected.std(ddof=1)),
-        expected_brier=_brier(trial, lab.view.until(from_row).up),
+        expected_brier=_brier(trial.until(from_row), lab.view.until(from_row).up),
     )
 
 

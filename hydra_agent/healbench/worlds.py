@@ -15,7 +15,7 @@ from scipy.special import ndtr
 from hydra_agent.healbench.deliveries import Deliveries, deliver, known_position
 from hydra_agent.healbench.edge_sizes import DRAG, EDGES, PEAKED
 from hydra_agent.healbench.latent import PHI_POSITION, PHI_VIEW, Course, Latent, latent, specs_of
-from hydra_agent.healbench.observed import HORIZON, market_seen, observe
+from hydra_agent.healbench.observed import HORIZON, observe
 from hydra_agent.view import GroupView
 from hydra_assets.home import DEFAULT_SIM_MARKETS
 from hydra_assets.replay.market import MarketArrays, MarketTerms
@@ -129,7 +129,7 @@ def _world(seed: int, config: WorldConfig, course: Course, planted: tuple[Plante
         probability=probability_up(_label_mean(hidden, known, course.beta) + HORIZON * course.drift[:, None]),
         base=probability_up(np.broadcast_to(HORIZON * course.drift[:, None], known.shape)),
         next_mean=next_mean,
-        market=market_seen(deliveries, view.market.terms)[0],
+        market=view.market,
         planted=planted,
     )
     return BenchWorld(seed, config, deliveries, view, truth)
