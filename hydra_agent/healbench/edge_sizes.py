@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-EDGES: Mapping[float, float] = {0.0: 0.0, 1.0: 0.8, 2.0: 1.4}
-"""Net annual Sharpe ratio that the oracle attains through replay and costs, to the edge that it takes."""
+EDGES: Mapping[float, float] = {0.0: 0.0, 1.0: 0.86, 2.0: 1.57}
+"""Net annual Sharpe ratio that the oracle attains through replay and costs, to the edge that it takes.
+
+Over 120 worlds of twelve years: 1.009 +- 0.006 and 2.000 +- 0.012."""
 PEAKED = 1.07
 """Density at zero of a label's standardised return over that of the normal: Student-t sessions of changing volatility
 are more peaked."""

@@ -47,7 +47,7 @@ def first_reign(market: MarketArrays, lab: ArrayLab, recipe: Recipe, from_row: i
         Where no fold of the recipe lies before ``from_row``.
     """
     rows = len(lab.view)
-    before = [start for start in fold_starts(recipe, from_row) if start < from_row]
+    before = fold_starts(recipe, from_row)
     if not before:
         msg = f"no fold of the recipe begins before row {from_row}"
         raise ValueError(msg)
