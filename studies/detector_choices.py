@@ -58,7 +58,8 @@ def reference_of(training: Floats, estimate: str, whiten: bool) -> Reference:
     z = (training - figures[0]) / figures[1]
     if whiten:
         figures[3], figures[4] = _robust(z[1:] - figures[2] * z[:-1])
-    return Reference(figures, fitted.sample, fitted.reason)
+    measured = Reference(figures, fitted.sample, fitted.reason)
+    return Reference(figures, np.sort(measured.standardised(training), axis=0), fitted.reason)
 
 
 def _robust(values: Floats) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ from scipy.special import ndtr
 
 Floats = NDArray[np.float64]
 
-NULLS = ("normal", "student t4", "AR 0.3", "AR 0.9", "GARCH t")
+NULLS = ("normal", "student t4", "exponential", "AR 0.3", "AR 0.9", "GARCH t")
 RETURN_NULLS = ("normal", "student t4", "GARCH t")
 OUTCOME_NULLS = ("independent", "overlapping", "overlapping GARCH t")
 FEATURES, FACTORS, COMMON = 53, 5, 0.5
@@ -21,7 +21,9 @@ def draw(null: str, rng: np.random.Generator, sessions: int, series: int) -> Flo
     if null == "normal":
         return rng.standard_normal((sessions, series))
     if null == "student t4":
-        return rng.standard_t(4.0, (sessions, series)) / np.sqrt(2.0)
+        return np.asarray(rng.standard_t(4.0, (sessions, series)) / np.sqrt(2.0))
+    if null == "exponential":
+        return rng.standard_exponential((sessions, series)) - 1.0
     if null == "GARCH t":
         return _garch(rng, sessions, series)
     phi = float(null.removeprefix("AR "))
@@ -37,7 +39,7 @@ def _garch(rng: np.random.Generator, sessions: int, series: int) -> Floats:
     for t in range(len(shocks)):
         shocks[t] *= np.sqrt(variance)
         variance = 1.0 - _ALPHA - _BETA + _ALPHA * shocks[t] ** 2 + _BETA * variance
-    return shocks[_BURN_IN:]
+    return np.asarray(shocks[_BURN_IN:])
 
 
 def panels(null: str, rng: np.random.Generator, sessions: int, count: int) -> Floats:

@@ -2,9 +2,9 @@
 
     S+_t = max(0, S+_{t-1} + z_t - k),   S-_t = max(0, S-_{t-1} - z_t - k),   statistic max(S+_t, S-_t)
 
-k is half the shift, in standard deviations, that it is quickest for. Values are held to ±clip first, so that a fat tail
-cannot alarm by itself: one session adds at most clip - k. Source: E. S. Page, "Continuous inspection schemes",
-Biometrika 41 (1954).
+k is half the shift, in standard deviations, that it is quickest for. Values are held to ±clip first: volatility comes
+in clusters, and unbounded values would need a threshold twice as high for the same rate of false alarms
+(docs/studies/detectors.md). Source: E. S. Page, "Continuous inspection schemes", Biometrika 41 (1954).
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Cusum:
     """Two-sided CUSUM; with ``restart`` both sums begin again after a session above it, without it they go on."""
 
     k: float = 0.5
-    clip: float = 4.0
+    clip: float = 2.0
     restart: float | None = None
 
     @property
@@ -32,11 +32,11 @@ class Cusum:
         return f"cusum(k={self.k:g}, clip={self.clip:g})"
 
     def statistics(self, values: ArrayLike, reference: Reference) -> DetectorTrack:
-        """Statistic of ``[T]`` or ``[T, K]`` values, in standard deviations of the reference."""
+        """Statistic of ``[T]`` or ``[T, K]`` values, in standard deviations of the reference's held values."""
         return watched(values, reference, self._statistic)
 
-    def _statistic(self, z: Floats) -> Floats:
-        held = np.clip(z, -self.clip, self.clip)
+    def _statistic(self, z: Floats, reference: Reference) -> Floats:
+        held = reference.bounded(z, self.clip)
         steps = np.stack([held - self.k, -held - self.k], axis=1)
         total = np.zeros(steps.shape[1:])
         for step in steps:

@@ -48,7 +48,7 @@ class Kswin:
         """-log10 p of ``[T]`` or ``[T, K]`` values; NaN until the window is full."""
         return watched(values, reference, self._statistic)
 
-    def _statistic(self, z: Floats) -> Floats:
+    def _statistic(self, z: Floats, _: Reference) -> Floats:
         out = np.full(z.shape, np.nan)
         draws, n, older = random.Random(self.seed), self.recent, self.window - self.recent  # noqa: S311 - river's own
         evidence = _evidence(n)
@@ -86,7 +86,7 @@ class Adwin:
 
     deltas: tuple[float, ...] = DELTA_LADDER
     clock: int = 5
-    clip: float = 4.0
+    clip: float = 2.0
 
     @property
     def name(self) -> str:
@@ -97,10 +97,10 @@ class Adwin:
         """-log10 of the strictest delta that cut, ``[T]`` or ``[T, K]``."""
         return watched(values, reference, self._statistic)
 
-    def _statistic(self, z: Floats) -> Floats:
+    def _statistic(self, z: Floats, reference: Reference) -> Floats:
         from river.drift import ADWIN  # noqa: PLC0415 - a second of imports
 
-        held = np.clip(z, -self.clip, self.clip)
+        held = reference.bounded(z, self.clip)
         out = np.zeros(z.shape)
         for j in range(z.shape[1]):
             series = held[np.isfinite(held[:, j]), j].tolist()

@@ -30,7 +30,7 @@ class PageHinkley:
     delta: float = 0.005
     alpha: float = 0.9999
     min_instances: int = 30
-    clip: float = 4.0
+    clip: float = 2.0
 
     @property
     def name(self) -> str:
@@ -42,8 +42,8 @@ class PageHinkley:
         """Statistic of ``[T]`` or ``[T, K]`` values; NaN before ``min_instances`` observations."""
         return watched(values, reference, self._statistic)
 
-    def _statistic(self, z: Floats) -> Floats:
-        held = np.clip(z, -self.clip, self.clip)
+    def _statistic(self, z: Floats, reference: Reference) -> Floats:
+        held = reference.bounded(z, self.clip)
         mean = np.cumsum(held, axis=0) / np.arange(1, len(held) + 1)[:, None]
         deviation = held - mean
         up = lfilter([1.0], [1.0, -self.alpha], deviation - self.delta, axis=0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydra_assets.stats.detectors.reference import Reference, ReferenceReason
+from hydra_assets.stats.detectors.reference import Reference
 from hydra_assets.stats.detectors.track import DetectorTrack, watched
 
 Floats = NDArray[np.float64]
@@ -36,11 +36,10 @@ class Psi:
 
     def statistics(self, values: ArrayLike, reference: Reference) -> DetectorTrack:
         """PSI of ``[T]`` or ``[T, K]`` values; NaN until the window is full."""
-        usable = np.array([each is ReferenceReason.OK for each in reference.reason], dtype=np.bool_)
-        sample = reference.take(usable).sample
-        return watched(values, reference, lambda z: self._statistic(z, sample))
+        return watched(values, reference, self._statistic)
 
-    def _statistic(self, z: Floats, sample: Floats) -> Floats:
+    def _statistic(self, z: Floats, reference: Reference) -> Floats:
+        sample = reference.sample
         out = np.full(z.shape, np.nan)
         if len(z) < self.window:
             return out

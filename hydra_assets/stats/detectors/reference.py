@@ -8,8 +8,8 @@ unless ``whiten`` is false. phi is the least-squares slope, by Kendall's correct
 first innovation after the reference is z itself, which has unit variance as well: nothing is assumed about how live
 values join the reference.
 
-Mean and standard deviation, not median and MAD: the MAD of a feature that is zero on most sessions is zero, and the
-detectors that need it bound what one value can add. Measured in docs/studies/detectors.md.
+Mean and standard deviation, not median and MAD: the MAD of a feature that is zero on most sessions is zero, and what a
+single value can add is bounded where it matters. Both are measured in docs/studies/detectors.md.
 
 Source of the correction: M. G. Kendall, "Note on bias in the estimation of autocorrelation", Biometrika 41 (1954).
 """
@@ -86,6 +86,21 @@ class Reference:
     def standardised(self, values: Floats) -> Floats:
         """``[T, K]`` values whose NaN are all at the bottom, in units of the reference."""
         return _standardised(values, self.figures)
+
+    def bounded(self, standardised: Floats, clip: float) -> Floats:
+        """Hold ``[T, K]`` standardised values to ±clip and measure them by the reference's own held values.
+
+        Without the second step a skewed feature, more of which is cut on one side, would drift for ever.
+        """
+        held = np.clip(standardised, -clip, clip)
+        if not len(self.sample):
+            return held
+        out = np.empty_like(held)
+        # One by one: a sum over rows of many columns adds in another order than one over a single column.
+        for j, column in enumerate(self.sample.T):
+            own = np.clip(column[np.isfinite(column)], -clip, clip)
+            out[:, j] = (held[:, j] - own.mean()) / (own.std() or 1.0)
+        return out
 
 
 def _figures(x: Floats, whiten: bool) -> tuple[float, float, float, float, float]:

@@ -95,11 +95,12 @@ def _top(there: Flags) -> Flags:
     return top
 
 
-def watched(values: ArrayLike, reference: Reference, statistic: Callable[[Floats], Floats]) -> DetectorTrack:
+def watched(values: ArrayLike, reference: Reference, statistic: Callable[[Floats, Reference], Floats]) -> DetectorTrack:
     """Apply a statistic of packed standardised columns to raw values, with a reason for each column.
 
-    ``statistic`` takes ``[T, K]`` columns in the reference's units, whose NaN are all at the bottom, and may return
-    anything in those rows. ValueError where values and reference do not have the same number of columns.
+    ``statistic`` takes ``[T, K]`` columns in the reference's units, whose NaN are all at the bottom, with the reference
+    of just these columns, and may return anything in the rows of the NaN. ValueError where values and reference do not
+    have the same number of columns.
     """
     columns = columns_of(values)
     if columns.shape[1] != len(reference.reason):
@@ -109,8 +110,8 @@ def watched(values: ArrayLike, reference: Reference, statistic: Callable[[Floats
     usable = np.array([each is ReferenceReason.OK for each in reference.reason], dtype=np.bool_)
     found = np.full(columns.shape, np.nan)
     if usable.any() and len(columns):
-        part = Packed(packed.values[:, usable], packed.there[:, usable])
-        found[:, usable] = part.unpack(statistic(reference.take(usable).standardised(part.values)))
+        part, own = Packed(packed.values[:, usable], packed.there[:, usable]), reference.take(usable)
+        found[:, usable] = part.unpack(statistic(own.standardised(part.values), own))
     observed, spoken = any_row(packed.there), any_row(np.isfinite(found))
     reasons = tuple(_reason(*each) for each in zip(reference.reason, observed, spoken, strict=True))
     return DetectorTrack(found[:, 0] if np.ndim(values) == 1 else found, reasons)
