@@ -70,11 +70,12 @@ def proposals_escape(value: Proposals) -> bool:
     everything = [*value.accepted, *(r.proposal for r in value.rejected)]
     flat = all(_flat(v) for p in everything for v in p.parameters.values())
     names = all(p.playbook in {"shrink_trees", "drop_features"} and _clean(p.rationale, 600) for p in everything)
-    return not (flat and names and len(everything) <= 3 and all(_allowed(p.parameters) for p in value.accepted))
-
-
-def _allowed(parameters: Mapping[str, ParameterValue]) -> bool:
-    return any(validate(p.id, parameters) is None for p in PLAYBOOKS)
+    return not (
+        flat
+        and names
+        and len(everything) <= 3
+        and all(validate(p.playbook, p.parameters) is None for p in value.accepted)
+    )
 
 
 def _flat(value: object) -> bool:
@@ -201,7 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     read, asked = read_all(replies), ask_all(replies)
     console.print(table(f"{replies} fuzzed replies, each read as an answer to every question", read))
     console.print(table(f"{replies} questions to the assistant, one repair each", asked))
-    escaped = {name: t.escapes[:5] for part in (read, asked) for name, t in part.items() if t.escapes}
+    parts = {"reader": read, "assistant": asked}
+    escaped = {f"{part} {name}": t.escapes[:5] for part in parts for name, t in parts[part].items() if t.escapes}
     console.print(f"{time.perf_counter() - mark:.0f} s; escapes: {escaped or 'none'}")
     return 1 if escaped else 0
 
