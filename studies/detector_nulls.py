@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,9 @@ FEATURE_GRIDS: dict[Detector, Floats] = {
 }
 CALIBRATIONS = {CalibrationCusum(ratio): np.arange(1.5, 30.0, 0.1) for ratio in (1.5, 2.0)}
 EDGES = {EdgeCusum(fall, 0.0): np.arange(0.3, 12.0, 0.05) for fall in FALLS}
+GRIDS: dict[str, Floats] = {
+    d.name: grid for family in (FEATURE_GRIDS, CALIBRATIONS, EDGES) for d, grid in family.items()
+}
 
 
 def onsets(statistic: Floats, grid: Floats, groups: int) -> NDArray[np.int64]:
@@ -109,20 +113,53 @@ def series_counts(job: tuple[str, int, int]) -> tuple[dict[str, NDArray[np.int64
     return found, dict.fromkeys(found, LIVE * count / SESSIONS_PER_YEAR)
 
 
-def gather(
-    work: Any, jobs: Sequence[tuple[str, int, int]], processes: int
-) -> dict[str, dict[str, tuple[Floats, float]]]:
-    """Sum over batches: name, null -> (alarms at each threshold, years)."""
-    out: dict[str, dict[str, tuple[Floats, float]]] = {}
+@dataclass(slots=True)
+class Tally:
+    """Alarms at each threshold of a grid, summed over batches of panels, which are independent of each other."""
+
+    counts: Floats
+    squares: Floats
+    batches: int = 0
+    years: float = 0.0
+
+    def add(self, counts: NDArray[np.int64], years: float) -> None:
+        """Add one batch."""
+        self.counts += counts
+        self.squares += counts.astype(np.float64) ** 2
+        self.batches += 1
+        self.years += years
+
+    def rate(self) -> Floats:
+        """Alarms a year."""
+        return self.counts / self.years
+
+    def standard_error(self) -> Floats:
+        """Of the rate, from the spread over batches; at least that of one alarm.
+
+        Alarms come in clusters where features share their volatility, so they are no Poisson process.
+        """
+        spread = self.squares - self.counts**2 / self.batches
+        scale = self.batches / max(self.batches - 1, 1)
+        out: Floats = np.sqrt(np.maximum(spread * scale, 1.0)) / self.years
+        return out
+
+
+Tallies = dict[str, dict[str, Tally]]
+
+
+def gather(work: Any, jobs: Sequence[tuple[str, int, int]], processes: int) -> Tallies:
+    """Run all batches: detector, null -> tally."""
+    out: Tallies = {}
     with ProcessPoolExecutor(processes, initializer=partial(os.nice, 10)) as pool:
         for (null, *_), (found, years) in zip(jobs, pool.map(work, jobs), strict=True):
             for name, counts in found.items():
-                before = out.setdefault(name, {}).get(null, (np.zeros(len(counts)), 0.0))
-                out[name][null] = (before[0] + counts, before[1] + years[name])
+                zeros = np.zeros(len(counts))
+                tally = out.setdefault(name, {}).setdefault(null, Tally(zeros, zeros.copy()))
+                tally.add(counts, years[name])
     return out
 
 
-def simulate(count: int, series: int, first_seed: int, processes: int) -> dict[str, dict[str, tuple[Floats, float]]]:
+def simulate(count: int, series: int, first_seed: int, processes: int) -> Tallies:
     """Simulate every null and every detector once."""
     features = [(null, first_seed + i, BATCH) for null in NULLS for i in range(max(1, count // BATCH))]
     single = [
@@ -133,27 +170,29 @@ def simulate(count: int, series: int, first_seed: int, processes: int) -> dict[s
     return gather(feature_counts, features, processes) | gather(series_counts, single, processes)
 
 
-def derive(
-    tuned: dict[str, dict[str, tuple[Floats, float]]], checked: dict[str, dict[str, tuple[Floats, float]]]
-) -> dict[str, Any]:
-    """Thresholds of each detector: the lowest at which, and above which, no null of ``tuned`` exceeds the rate."""
-    grids = {d.name: grid for family in (FEATURE_GRIDS, CALIBRATIONS, EDGES) for d, grid in family.items()}
+def derive(tuned: Tallies, checked: Tallies) -> dict[str, Any]:
+    """Thresholds of each detector: the lowest from which on no null of ``tuned`` exceeds the rate.
+
+    A null exceeds a rate where its own rate and one standard error do.
+    """
     entries: dict[str, Any] = {}
-    for name, grid in grids.items():
-        worst = np.max([counts / years for counts, years in tuned[name].values()], axis=0)
+    for name, nulls in tuned.items():
+        grid = GRIDS[name]
+        worst = np.max([tally.rate() + tally.standard_error() for tally in nulls.values()], axis=0)
         rows = []
         for rate in RATES:
             bad = np.flatnonzero(worst > rate)
             place = int(bad[-1]) + 1 if len(bad) else 0
-            if place == len(grid) or not len(bad):
-                print(f"{name}: {rate:g} lies outside the grid", file=sys.stderr)
+            if place in (0, len(grid)):
+                print(f"{name}: the threshold of {rate:g} lies outside the grid", file=sys.stderr)
+            if place == len(grid):
                 continue
             measured = {
                 null: {
-                    "rate": round(float(counts[place] / years), 4),
-                    "standard_error": round(float(np.sqrt(max(counts[place], 1.0)) / years), 4),
+                    "rate": round(float(tally.rate()[place]), 4),
+                    "standard_error": round(float(tally.standard_error()[place]), 4),
                 }
-                for null, (counts, years) in checked[name].items()
+                for null, tally in checked[name].items()
             }
             rows.append({"rate": rate, "threshold": round(float(grid[place]), 4), "measured": measured})
         columns = FEATURES if name in {d.name for d in FEATURE_GRIDS} else 1
@@ -165,8 +204,10 @@ def main() -> None:
     """Print all tables; with ``--write`` make the stored one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--panels", type=int, default=200, help="panels per null, five years each, twice")
-    parser.add_argument("--series", type=int, default=2000, help="series per null, five years each, twice")
+    parser.add_argument(
+        "--panels", type=int, default=300, help="panels per null, five years each; half as many to check"
+    )
+    parser.add_argument("--series", type=int, default=10000, help="series per null, likewise")
     parser.add_argument("--columns", type=int, default=400, help="series per delay and run length")
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("--processes", type=int, default=2)
@@ -174,7 +215,7 @@ def main() -> None:
     mark = time.perf_counter()
     if given.write:
         tuned = simulate(given.panels, given.series, given.seed, given.processes)
-        checked = simulate(given.panels, given.series, given.seed + 10**6, given.processes)
+        checked = simulate(given.panels // 2, given.series // 2, given.seed + 10**6, given.processes)
         content = {
             "command": f"uv run python -m studies.detector_nulls --write --panels {given.panels} "
             f"--series {given.series} --seed {given.seed}",

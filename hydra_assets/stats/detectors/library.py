@@ -28,7 +28,7 @@ from hydra_assets.stats.detectors.track import DetectorTrack, watched
 
 Floats = NDArray[np.float64]
 
-DELTA_LADDER = (5e-2, 2e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-14, 1e-16)
+DELTA_LADDER = (5e-2, 2e-2, 1e-2, 5e-3, 2e-3, 5e-4, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10)
 
 
 @dataclass(frozen=True, slots=True)
