@@ -11,10 +11,13 @@ import numpy as np
 from scipy.stats import norm
 
 from hydra_agent.healbench.edge_sizes import DRAG, PEAKED
-from hydra_agent.healbench.lab import replay_of
+from hydra_agent.healbench.lab import ArrayLab, replay_of
 from hydra_agent.healbench.observed import HORIZON
 from hydra_agent.healbench.oracle import expected_of, oracle_walk
 from hydra_agent.healbench.worlds import BenchWorld, WorldConfig, make_world
+from hydra_agent.view import Floats
+from hydra_assets.models.linear import Logistic
+from hydra_assets.models.recipe import FIRST_RECIPES, LOGISTIC, Recipe
 from hydra_assets.replay.tables import ReplayConfig
 from hydra_assets.sources.simulated.world import SESSIONS_PER_YEAR
 
@@ -22,6 +25,7 @@ FIRST_SEED = 1_000_001
 """Worlds that are judged should have others."""
 TARGETS = (1.0, 2.0)
 TOLERANCE = 0.01
+EVERY = (1, 2, 5)
 
 
 def attained(world: BenchWorld) -> float:
@@ -63,16 +67,35 @@ def label_law(worlds: int) -> tuple[float, float]:
     return float(slope / norm.pdf(0.0)), float(-level / norm.pdf(0.0))
 
 
+def thinned(worlds: int, recipe: Recipe) -> Floats:
+    """Net Sharpe ratio of a recipe, without luck, that is trained on each of ``EVERY`` so-many-th sessions."""
+    found = []
+    for i in range(worlds):
+        world = make_world(FIRST_SEED + i)
+        walks = [ArrayLab(world.view, every).walk({"a": recipe}, len(world.view))["a"] for every in EVERY]
+        result = replay_of(world.truth.market, walks, ReplayConfig(), detail=True)
+        late = slice(walks[0].starts[0], None)
+        mean, sd = expected_of(world, result)[:, late].mean(axis=1), result.returns[:, late].std(axis=1)
+        found.append(mean / sd * np.sqrt(SESSIONS_PER_YEAR))
+    return np.asarray(np.mean(found, axis=0))
+
+
 def main() -> None:
     """Find and print the constants."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=200)
-    worlds = parser.parse_args().worlds
+    parser.add_argument("--thinned", type=int, default=24, help="worlds of the comparison of ArrayLab's `every`")
+    options = parser.parse_args()
+    worlds = options.worlds
     peaked, drag = label_law(worlds)
     sys.stdout.write(f"label of {HORIZON} sessions: peaked {peaked:.3f}, drag {drag:.3f}, {worlds} worlds\n")
     for target in TARGETS:
         edge, ratio, error = edge_for(target, worlds)
         sys.stdout.write(f"net {target:.0f}: edge {edge:.2f}, attained {ratio:.3f} +- {error:.3f}, {worlds} worlds\n")
+    believing = FIRST_RECIPES[LOGISTIC].model_copy(update={"refit_sessions": SESSIONS_PER_YEAR})
+    for name, recipe in (("prior", believing), ("no prior", believing.model_copy(update={"model": Logistic()}))):
+        ratios = ", ".join(f"{ratio:.3f}" for ratio in thinned(options.thinned, recipe))
+        sys.stdout.write(f"trained on every {EVERY} sessions, {name}: {ratios}, {options.thinned} worlds\n")
 
 
 if __name__ == "__main__":

@@ -77,8 +77,9 @@ def uniqueness(exit_row: Ints, trained: Flags) -> Floats:
 class ArrayLab:
     """The laboratory of one view.
 
-    ``every`` trains on every so-many-th session only. Labels that overlap count for a share of one each, so with the
-    label's horizon (5) little is lost and a fit is several times cheaper; 1 is what the pipeline does.
+    ``every`` trains on every so-many-th session only; 1 is what the pipeline does. Labels that overlap share their
+    sessions, so less is lost than left out: the net Sharpe ratio of the thesis's logistic recipe was 0.83, 0.83 and 0.80
+    at 1, 2 and 5, without its prior 0.67, 0.66 and 0.60 (``healbench.calibrate``, 24 worlds of net edge 1).
     """
 
     def __init__(self, view: GroupView, every: int = 1) -> None:

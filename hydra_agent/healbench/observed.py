@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hydra_agent.healbench.deliveries import CHAIN, FEEDS, Column, Deliveries
+from hydra_agent.healbench.deliveries import CHAIN, FEEDS, PAST, Column, Deliveries
 from hydra_agent.view import UNKNOWN, FeedKind, GroupView
 from hydra_assets.features.curve_group import DAYS_A_YEAR
 from hydra_assets.features.returns import MIN_SHARE_OF_WINDOW, SESSIONS_A_YEAR, trailing
@@ -166,7 +166,8 @@ def _features(deliveries: Deliveries, held_return: Floats, age: Floats) -> Float
     crowd = np.where(np.isfinite(found["crowd_score_z"]), found["crowd_score_z"], 0.0)
     others = read(deliveries.other_texts, Column.TEXTS, "sentiment_z")
     found["sentiment_z"] = SENTIMENT_OF_CROWD * crowd + np.sqrt(1.0 - SENTIMENT_OF_CROWD**2) * others
-    found["divergence_z"] = (found["options_z"] - found["sentiment_z"]) / np.sqrt(2.0)
+    apart = (found["options_z"] - found["sentiment_z"]) / np.sqrt(2.0)
+    found["divergence_z"] = PAST * apart + np.sqrt(1.0 - PAST**2) * deliveries.past_error
     found["volume_ratio"] = _volume_ratio(read(deliveries.volume, Column.VOLUMES))
     found["season_sin"], found["season_cos"] = np.sin(angle), np.cos(angle)
     return np.stack([found[name] for name in FEATURES], axis=2)

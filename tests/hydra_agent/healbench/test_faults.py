@@ -4,6 +4,8 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hydra_agent.diagnose.causes import CauseCode
 from hydra_agent.healbench.deliveries import FEEDS, Column
@@ -58,6 +60,13 @@ def test_nothing_before_the_session_changes(fault: Fault) -> None:
     assert changed is (fault.name not in MARKS | {FaultName.LOOK_AHEAD})
     assert hit.truth.planted
     assert all(planted.session >= SESSION for planted in hit.truth.planted)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(60, 490), st.integers(0, 2**32 - 1), st.integers(0, len(catalogue(0)) - 1))
+def test_nor_at_any_other_session_or_draw(session: int, seed: int, which: int) -> None:
+    hit = catalogue(session)[which].apply(world(), rng(seed))
+    assert bytes_of(hit.view.until(session)) == bytes_of(world().view.until(session))
 
 
 def test_the_catalogue_has_the_whole_table_with_the_right_answers() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from hydra_agent.healbench.deliveries import FEEDS, Column
+from hydra_agent.healbench.deliveries import CHAIN, FEEDS, Column
 from hydra_agent.healbench.latent import Course, specs_of
 from hydra_agent.healbench.observed import FEATURES, LIMIT_SESSIONS, labels_of
 from hydra_agent.healbench.worlds import BenchWorld, WorldConfig, make_world
@@ -43,6 +43,7 @@ MEASURED = {
     "season_sin": (-0.040, 1.000, 0.000),
     "season_cos": (-0.135, 1.000, 0.000),
 }
+OF_A_STATE = {*CHAIN, "crowd_score_z", "producers_z", "divergence_z", "sentiment_z", "headline_score"}
 
 
 @cache
@@ -71,8 +72,8 @@ def test_features_have_the_measured_moments(name: str) -> None:
             found.append((correlation(x, gap), correlation(x[1:], x[:-1]), np.isnan(x).mean()))
     gap, memory, missing = np.mean(found, axis=0)
     aimed = MEASURED[name]
-    # The table's own correlations with the gap are those of one path: a slow series strays by a tenth.
-    assert gap == pytest.approx(aimed[0], abs=0.15 if name.startswith("season") else 0.11)
+    # What rests on no hidden state follows the gap in no world; in the one path of the table it does by chance.
+    assert gap == pytest.approx(aimed[0] if name in OF_A_STATE else 0.0, abs=0.06)
     assert memory == pytest.approx(aimed[1], abs=0.045)
     assert missing == pytest.approx(aimed[2], abs=0.03)
 
