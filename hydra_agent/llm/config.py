@@ -12,7 +12,8 @@ Price = Annotated[float, Field(ge=0.0, le=10_000.0, allow_inf_nan=False)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A key that was pasted into a configuration must not come back in the error that refuses it.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Provider(_Settings):

@@ -56,7 +56,8 @@ class OpenAITransport:
     def complete(self, messages: Sequence[Message]) -> Reply:
         """Ask once. Every failure is a code; see ``Transport``."""
         client, stop, done = self._client(), Event(), SimpleQueue[Reply]()
-        Thread(target=lambda: done.put(self._guarded(client, messages, stop)), daemon=True).start()
+        work = Thread(target=lambda: done.put(self._guarded(client, messages, stop)), name="llm-call", daemon=True)
+        work.start()
         try:
             reply = done.get(timeout=self._limits.total_seconds)
         except Empty:
@@ -101,15 +102,13 @@ class OpenAITransport:
             max_tokens=self._limits.reply_tokens,
             stream=True,
             stream_options={"include_usage": True},
-            # Not packed, so that the cap counts what is kept; and no account of another provider's.
+            # Not packed, since it is read as it comes; and no account of another provider's.
             extra_headers={
                 "Accept-Encoding": "identity",
                 "OpenAI-Organization": openai.omit,
                 "OpenAI-Project": openai.omit,
             },
         ) as response:
-            if response.headers.get("content-encoding", "identity").lower() != "identity":
-                return Reply(code=CallCode.NOT_A_COMPLETION, detail="a packed body, which was not asked for")
             return self._body(response.http_response, stop)
 
     def _body(self, response: "httpx2.Response", stop: Event) -> Reply:

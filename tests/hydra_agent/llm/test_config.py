@@ -35,8 +35,10 @@ def test_cost_by_hand() -> None:
     ],
 )
 def test_a_provider_that_would_leak_or_miscount_is_refused(given: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError) as refused:
         Provider.model_validate({"name": "x", "model": "m"} | given)
+    assert "secret" not in str(refused.value)
+    assert "sk-" not in str(refused.value)
 
 
 def test_http_without_a_key_or_to_this_machine() -> None:

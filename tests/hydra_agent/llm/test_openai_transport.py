@@ -1,5 +1,6 @@
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -118,6 +119,11 @@ def test_a_drip_is_ended_by_the_total(server: play.LlmServer, behaviour: play.Be
     reply = ask(server, behaviour, LIMITS.model_copy(update={"total_seconds": 0.4}))
     assert reply.code is CallCode.TIMEOUT
     assert time.monotonic() - start < 1.5
+    # The reading thread ends at the next byte, or after the idle time.
+    waiting = [thread for thread in threading.enumerate() if thread.name == "llm-call"]
+    for thread in waiting:
+        thread.join(2)
+    assert not any(thread.is_alive() for thread in waiting)
 
 
 def test_retry_after_in_seconds_and_as_a_date(server: play.LlmServer) -> None:

@@ -3,6 +3,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from hydra_agent.llm.parse import MAX_ANSWER_CHARS, MAX_DEPTH, parse, without_thinking
 from hydra_agent.llm.records import CallCode
@@ -88,6 +89,16 @@ def test_everything_else_is_refused_with_its_reason(text: str, code: CallCode) -
     parsed = parse(text, RerankReply)
     assert (parsed.value, parsed.code) == (None, code)
     assert 0 < len(parsed.message) <= 500
+
+
+class Lenient(BaseModel):
+    n: int
+
+
+@pytest.mark.parametrize("value", ['"5"', "5.0", "true"])
+def test_a_model_that_would_coerce_does_not(value: str) -> None:
+    assert parse('{"n": 5}', Lenient).value == Lenient(n=5)
+    assert parse(f'{{"n": {value}}}', Lenient).code is CallCode.SCHEMA
 
 
 def test_depth_is_counted_outside_of_strings() -> None:
