@@ -67,7 +67,6 @@ HOSTILE_STRINGS = (
     "",
     "5",
     "true",
-    "null",
     "2025-02-30",
     "9999-12-31",
     "0001-01-01",
@@ -83,8 +82,6 @@ HOSTILE_VALUES: tuple[object, ...] = (
     10**9 + 1,
     10**30,
     1e308,
-    -1e308,
-    5e-324,
     [],
     {},
     [[]],
@@ -92,7 +89,6 @@ HOSTILE_VALUES: tuple[object, ...] = (
     ["stale_source"] * 100,
     {"$ref": "#"},
     {"__class__": "os"},
-    [["names"]],
     list(HOSTILE_STRINGS),
 )
 _NUMBERS = ("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e308", "0x10", "1_000", "9" * 5_000, "01", "1.", ".5")
