@@ -16,7 +16,7 @@ from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import LAST_DATE, trading_days
 
-MARKET, SESSION = "market", "session"
+MARKET, SESSION, GROUP = "market", "session", "group"
 REPORT_WEEKS_START = "1986-01-06"
 """The Monday of the week of the first CFTC legacy report that is on file."""
 EXPERIMENTS = dg.DynamicPartitionsDefinition(name="experiment")
@@ -89,6 +89,14 @@ def _partitions(start: date, markets: tuple[tuple[str, str], ...]) -> dg.MultiPa
                 end_offset=1,
             ),
         }
+    )
+
+
+def group_session_partitions(home: HomeConfig, markets: Sequence[MarketSpec]) -> dg.MultiPartitionsDefinition:
+    """Market group x session; keys read ``GROUP|YYYY-MM-DD``, sessions are those of ``market_session_partitions``."""
+    sessions = market_session_partitions(home, markets).get_partitions_def_for_dimension(SESSION)
+    return MarketSessions(
+        {GROUP: dg.StaticPartitionsDefinition(sorted({market.group for market in markets})), SESSION: sessions}
     )
 
 

@@ -15,6 +15,7 @@ from hydra_assets.home import HomeConfig, HomeError
 from hydra_assets.markets.sessions import SessionCalendar
 from hydra_console.runner import JobRequest, load_location
 
+CYCLE, WATCH = "cycle_runs", "watch_runs"
 ASSETS, AGENT, EXEC = "hydra_assets.definitions", "hydra_agent.definitions", "hydra_exec.definitions"
 REPORT_LOOK_BACK = timedelta(days=28)
 """Reports are asked for again over the last weeks: holidays and shutdowns publish them late."""
@@ -231,27 +232,27 @@ def _per_session(keys: Set[str]) -> list[str]:
 
 
 def later_requests(wanted: Sequence[SessionRange], order: Sequence[str]) -> Iterator[JobRequest]:
-    """What follows the datasets in a cycle: models and predictions, then trading, then experiments.
+    """What follows the datasets in a cycle: models and predictions, the watch over them, trading, then healing.
 
     Lazy: a location is asked when its turn comes, since what it wants may depend on what ran before.
     """
-    for module in (ASSETS, EXEC, AGENT):
+    for module, runs in ((ASSETS, CYCLE), (AGENT, WATCH), (EXEC, CYCLE), (AGENT, CYCLE)):
         asked: list[JobRequest] = []
         for part in wanted:
             for block in neighbours(part.markets, order):
-                for request in location_requests(module, SessionRange(block, part.first, part.last)):
+                for request in location_requests(module, runs, SessionRange(block, part.first, part.last)):
                     if request not in asked:
                         asked.append(request)
                         yield request
 
 
-def location_requests(module: str, wanted: SessionRange) -> list[JobRequest]:
-    """Jobs that another code location wants in a cycle.
+def location_requests(module: str, runs: str, wanted: SessionRange) -> Iterator[JobRequest]:
+    """Jobs that another code location wants in a cycle, each asked for once those before it have run.
 
-    It says so by a function ``cycle_runs(markets, first, last)`` that returns (job name, tags) in order; a location
-    without one takes no part.
+    It says so by functions ``watch_runs`` and ``cycle_runs`` of (markets, first, last) that give (job name, tags) in
+    order; a location without one takes no part.
     """
-    cycle_runs = getattr(load_location(module), "cycle_runs", None)
-    if cycle_runs is None:
-        return []
-    return [JobRequest(module, job, tags) for job, tags in cycle_runs(wanted.markets, wanted.first, wanted.last)]
+    asked = getattr(load_location(module), runs, None)
+    if asked is not None:
+        for job, tags in asked(wanted.markets, wanted.first, wanted.last):
+            yield JobRequest(module, job, tags)

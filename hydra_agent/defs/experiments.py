@@ -1,59 +1,62 @@
-"""Experiment assets on the dynamic partition ``experiment``: a candidate model and its comparison with the champion."""
+"""Experiment assets on the dynamic partition ``experiment``: candidates trained for real, stressed, judged."""
 
-import re
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
 
 import dagster as dg
-import sqlalchemy as sa
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+import numpy as np
 
-from hydra_agent.evaluation import GroupData, evaluate, fit_recipe
-from hydra_agent.experiment import Experiment, propose
+from hydra_agent.arena import Returns, played
+from hydra_agent.defs.group_watch import Parts
+from hydra_agent.defs.hypotheses import HYPOTHESES, planned_of
+from hydra_agent.defs.judging import Court
+from hydra_agent.defs.laboratory import Bench, bench_of, run_recipes, walks_of
+from hydra_agent.defs.pictures import equity_picture, waterfall_picture
+from hydra_agent.experiment.isolated import Run
+from hydra_agent.experiment.task import ExperimentKey, Limits
 from hydra_assets.columns import FEATURE_VECTOR, LABELS
-from hydra_assets.defs.group import group_history, groups_of
-from hydra_assets.defs.models import MODEL
 from hydra_assets.defs.registry import RegistryResource
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
-from hydra_assets.defs.training import specs_of
-from hydra_assets.models.recipe import BOOSTED, FIRST_RECIPES, Recipe
-from hydra_assets.models.trained import TrainedModel
+from hydra_assets.models.recipe import Recipe
 from hydra_assets.partitions import EXPERIMENTS
-from hydra_assets.registry.champions import Champion, champions_of
-from hydra_assets.state.candidates import candidates_of, record_candidate
-from hydra_assets.state.records import Candidate
+from hydra_assets.state.journal import JournalEntry, JournalKind, write
 
-HEALING_JOB, PROPOSAL_JOB = "healing_job", "proposal_job"
 CANDIDATE_MODEL, CANDIDATE_EVALUATION = "candidate_model", "candidate_evaluation"
-POINTER = "sha256"
-"""File that names the artefact: written last, so that what it names is there."""
-_SHA_NAME = re.compile(r"[0-9a-f]{64}")
+LIMITS = Limits()
 
 
-def candidate_folder(home: HomeResource, key: str) -> Path:
-    """Where an experiment's own artefacts are; nothing of the champion's is there."""
-    return home.root / "experiments" / Experiment.from_key(key).key
+def by_cycle(keys: Sequence[str]) -> dict[tuple[str, date], list[str]]:
+    """Experiments by group and session, in their order."""
+    out: dict[tuple[str, date], list[str]] = {}
+    for key in keys:
+        read = ExperimentKey.read(key)
+        out.setdefault((read.group, read.session), []).append(key)
+    return out
 
 
-def load_group(home: HomeResource, lake: LakeResource, group: str) -> GroupData:
-    """Everything known of a group's markets up to the present."""
-    history = group_history(lake.lake, specs_of(home, group), home.now().date())
-    return GroupData(history.features, history.labels)
-
-
-def reigning(engine: sa.Engine, registry: RegistryResource, group: str) -> Champion | None:
-    """A group's champion, None where there is none."""
-    champions = champions_of(engine, registry.registry, group)
-    return champions[-1] if champions else None
+def recipes_of(plans: Mapping[str, JournalEntry]) -> dict[str, Recipe]:
+    """Recipes of planned experiments; ValueError where a plan's recipe is not that of its key."""
+    out = {}
+    for key, plan in plans.items():
+        recipe = Recipe.model_validate_json(plan.facts["recipe"])
+        read = ExperimentKey.read(key)
+        if ExperimentKey.of(read.group, read.session, recipe) != read:
+            msg = f"the plan of {key} is of another recipe"
+            raise ValueError(msg)
+        out[key] = recipe
+    return out
 
 
 @dg.asset(
     name=CANDIDATE_MODEL,
     group_name="experiments",
-    description="The champion's recipe with one change, fitted to a snapshot that ends before the judged sessions.",
+    description="Recipes walked forward on a sealed snapshot, each in a process of its own, three at a time.",
     partitions_def=EXPERIMENTS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[
-        dg.AssetDep(dg.AssetKey(name), partition_mapping=dg.AllPartitionMapping())
-        for name in (FEATURE_VECTOR.name, LABELS.name, MODEL)
+        dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())
+        for name in (FEATURE_VECTOR.name, LABELS.name, HYPOTHESES)
     ],
     kinds={"lightgbm"},
 )
@@ -64,41 +67,57 @@ def candidate_model(
     database: DatabaseResource,
     registry: RegistryResource,
 ) -> dg.MaterializeResult[None]:
-    """Train the candidate and store its artefact under its own digest."""
-    experiment = Experiment.from_key(context.partition_key)
-    champion = reigning(database.engine, registry, experiment.group)
-    base: Recipe = champion.model.recipe if champion else FIRST_RECIPES[BOOSTED]
-    data = load_group(home, lake, experiment.group)
-    fitted = fit_recipe(experiment.key, experiment.recipe(base), data, experiment.cutoff)
-    folder = candidate_folder(home, experiment.key)
-    folder.mkdir(parents=True, exist_ok=True)
-    pointer = folder / POINTER
-    if fitted is None:
-        pointer.unlink(missing_ok=True)
-        return dg.MaterializeResult(metadata={"trained": False, "cutoff": experiment.cutoff.isoformat()})
-    temporary = folder / "written.tmp"
-    for content, file in ((fitted.to_bytes(), folder / f"{fitted.sha256}.json"), (fitted.sha256.encode(), pointer)):
-        temporary.write_bytes(content)
-        temporary.replace(file)
-    return dg.MaterializeResult(
-        metadata={
-            "trained": True,
-            "cutoff": experiment.cutoff.isoformat(),
-            "rows": fitted.training_rows,
-            "model_sha256": fitted.sha256,
-            "snapshot_sha256": fitted.snapshot_sha256,
-            "changed": dg.MetadataValue.json(
-                {k: v for k, v in fitted.recipe.model_dump().items() if v != base.model_dump()[k]}
-            ),
-        }
-    )
+    """Train every candidate and keep its out-of-fold predictions under its own folder."""
+    parts = Parts(home, lake, database, registry)
+    for (group, session), keys in by_cycle(context.partition_keys).items():
+        plans = planned_of(parts, keys)
+        bench = bench_of(parts, group, session)
+
+        def tell(run: Run) -> None:
+            context.log.info(f"{run.key}: {run.reason} in {run.seconds:.1f} s. {run.message}")
+
+        for run in run_recipes(parts, bench.known, recipes_of(plans), "known", LIMITS, tell):
+            plan = plans[run.key]
+            facts: dict[str, Any] = {
+                "reason": str(run.reason),
+                "seconds": run.seconds,
+                "recipe": plan.facts["recipe"],
+                "difference": plan.facts["difference"],
+                "network": run.result.get("network", ""),
+                "snapshot_sha256": run.result.get("snapshot", ""),
+            }
+            entry = JournalEntry(
+                JournalKind.EXPERIMENT,
+                group,
+                session,
+                run.key,
+                head=plan.head,
+                mutation=plan.mutation,
+                outcome=str(run.reason),
+                regime=plan.regime,
+                message=run.message or plan.message,
+                facts=facts,
+                run_id=context.run.run_id,
+            )
+            write(database.engine, entry)
+            context.add_asset_metadata(
+                {
+                    "outcome": str(run.reason),
+                    "seconds": run.seconds,
+                    "changed": dg.MetadataValue.json(facts["difference"]),
+                },
+                asset_key=context.asset_key,
+                partition_key=run.key,
+            )
+    return dg.MaterializeResult()
 
 
 @dg.asset(
     name=CANDIDATE_EVALUATION,
     group_name="experiments",
-    description="Candidate against the champion's recipe, both fitted to the same cutoff, on the sessions after it.",
+    description="All candidates of a cycle and the champion in one replay, gates 1 to 8, and the ledger's entries.",
     partitions_def=EXPERIMENTS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[candidate_model],
     kinds={"postgresql"},
 )
@@ -109,79 +128,42 @@ def candidate_evaluation(
     database: DatabaseResource,
     registry: RegistryResource,
 ) -> dg.MaterializeResult[None]:
-    """Judge the candidate and record the verdict; judging again replaces it."""
-    experiment = Experiment.from_key(context.partition_key)
-    champion = reigning(database.engine, registry, experiment.group)
-    verdict = evaluate(
-        read_candidate(candidate_folder(home, experiment.key)),
-        champion.model.recipe if champion else None,
-        load_group(home, lake, experiment.group),
-        experiment.cutoff,
-    )
-    record_candidate(
-        database.engine,
-        Candidate(
-            experiment_id=experiment.key,
-            model_group=experiment.group,
-            champion_version=champion.version if champion else None,
-            metrics=verdict.metrics,
-            verdict=str(verdict.code),
-            run_id=context.run.run_id,
-        ),
-    )
-    return dg.MaterializeResult(metadata={"verdict": str(verdict.code), **verdict.metrics})
+    """Judge the cycle's candidates together and record every verdict."""
+    parts = Parts(home, lake, database, registry)
+    for (group, session), keys in by_cycle(context.partition_keys).items():
+        plans = planned_of(parts, keys)
+        recipes = recipes_of(plans)
+        bench = bench_of(parts, group, session)
+        runs = run_recipes(parts, bench.known, recipes, "known", LIMITS)
+        judged = Court(parts, bench, plans, recipes, runs, LIMITS, context.run.run_id).judged()
+        for key, (code, message) in judged.verdicts.items():
+            context.log.info(f"{key}: {code}. {message}")
+            context.add_asset_metadata(
+                {"verdict": str(code), "message": message, **_pictures(bench, judged.reports, runs, recipes, key)},
+                asset_key=context.asset_key,
+                partition_key=key,
+            )
+    return dg.MaterializeResult()
 
 
-def read_candidate(folder: Path) -> TrainedModel | None:
-    """The candidate's model, None where none could be trained; ModelError where it was changed since."""
-    pointer = folder / POINTER
-    if not pointer.exists():
-        return None
-    sha256 = pointer.read_text(encoding="utf-8").strip()
-    if not _SHA_NAME.fullmatch(sha256):
-        return None
-    return TrainedModel.from_bytes((folder / f"{sha256}.json").read_bytes(), sha256)
+def _pictures(
+    bench: Bench, reports: Sequence[Any], runs: Sequence[Run], recipes: dict[str, Recipe], key: str
+) -> dict[str, Any]:
+    """The cycle's gates, and this candidate's equity against the champion's."""
+    from hydra_assets.defs.pictures import as_markdown  # noqa: PLC0415  matplotlib is slow to import
 
-
-def register_experiments(
-    instance: dg.DagsterInstance, home: HomeResource, lake: LakeResource, database: DatabaseResource
-) -> list[str]:
-    """Propose one experiment per group and add its partition; the keys to run ``healing_job`` with."""
-    keys = []
-    for group, symbols in groups_of(list(home.markets.values())).items():
-        sessions = lake.lake.read(FEATURE_VECTOR.name, markets=symbols, columns=["session"])["session"].unique().sort()
-        tried = [candidate.experiment_id for candidate in candidates_of(database.engine, group)]
-        experiment = propose(group, sessions.to_list(), tried)
-        if experiment is not None:
-            keys.append(experiment.key)
-    if keys:
-        instance.add_dynamic_partitions(str(EXPERIMENTS.name), keys)
-    return keys
-
-
-@dg.op(out=dg.Out(list[str]))
-def propose_experiments(
-    context: dg.OpExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
-) -> list[str]:
-    """Add the partition of one experiment per group."""
-    keys = register_experiments(context.instance, home, lake, database)
-    context.log.info(f"experiments: {', '.join(keys) or 'none, history is too short'}")
-    return keys
-
-
-@dg.job(name=PROPOSAL_JOB, executor_def=dg.in_process_executor)
-def proposal_job() -> None:
-    """Propose the next experiment of each group; run ``healing_job`` on the partitions that it adds."""
-    propose_experiments()
-
-
-def agent_jobs() -> list[UnresolvedAssetJobDefinition | dg.JobDefinition]:
-    """The proposal job, and the healing job on one experiment's partition."""
-    healing = dg.define_asset_job(
-        HEALING_JOB,
-        selection=dg.AssetSelection.assets(CANDIDATE_MODEL, CANDIDATE_EVALUATION),
-        description="Train one candidate and compare it with the champion.",
-        partitions_def=EXPERIMENTS,
-        executor_def=dg.in_process_executor,
-    )
-    return [proposal_job, healing]
+    out: dict[str, Any] = {}
+    image = waterfall_picture(reports, bench.view.symbols)
+    if image is not None:
+        out["gates"] = dg.MetadataValue.md(as_markdown(image))
+    own = walks_of([run for run in runs if run.key == key], recipes, bench.known)
+    champion = bench.champion_walk(bench.known)
+    if own:
+        sides = [*own, *([champion] if champion else [])]
+        returns: Returns = played(bench.known.market, sides, factors=bench.known.factors)
+        curves = {"candidate": returns.net[0]} | ({"champion": returns.net[1]} if champion else {})
+        days = np.asarray(bench.known.market.days)
+        image = equity_picture(days, curves, f"{key} against the champion", bench.view.symbols)
+        if image is not None:
+            out["equity"] = dg.MetadataValue.md(as_markdown(image))
+    return out

@@ -9,8 +9,10 @@ from hydra_assets.columns.curated import COT_POSITIONS, FUTURES_CURVE, OPTION_QU
 from hydra_assets.columns.dataset import DatasetSpec, Layer, PartitionedBy
 from hydra_assets.columns.dictionary import COLUMNS
 from hydra_assets.columns.downstream import (
+    CHAMPION_HEALTH,
     COT_SCORES,
     CROSS_MARKET,
+    DIAGNOSIS,
     DIVERGENCE,
     FEATURE_CONTRIBUTIONS,
     FEATURE_VECTOR,
@@ -87,6 +89,8 @@ DATASETS: dict[str, DatasetSpec] = {
         REPLAY_REPORT,
         PREDICTIONS,
         PREDICTION_OUTCOMES,
+        CHAMPION_HEALTH,
+        DIAGNOSIS,
         TARGET_POSITIONS,
         ORDERS,
         FILLS,
@@ -95,6 +99,7 @@ DATASETS: dict[str, DatasetSpec] = {
 """Every dataset by name, in the order of the flow."""
 
 __all__ = [
+    "CHAMPION_HEALTH",
     "CLEAN_QUOTES",
     "COLUMNS",
     "COT_POSITIONS",
@@ -102,6 +107,7 @@ __all__ = [
     "CROSS_MARKET",
     "DATASETS",
     "DENSITY_GATE",
+    "DIAGNOSIS",
     "DIVERGENCE",
     "FEATURE_CONTRIBUTIONS",
     "FEATURE_VECTOR",

@@ -82,6 +82,29 @@ DECISIONS: dict[str, Column] = {
     "prediction_reason": Column(
         STR, "code", "Why a session has a prediction, or none.", allowed=("ok", "no_champion", "no_features")
     ),
+    # --- the champion's health ------------------------------------------------------------------------
+    "health_family": Column(
+        STR,
+        "code",
+        "What a signal is about.",
+        allowed=("contract", "freshness", "activity", "drift", "regime", "calibration", "performance"),
+    ),
+    "health_signal": Column(STR, "name", "What is watched: a feed, a feature, the edge."),
+    "health_scope": Column(STR, "name", "Market that it is of; * is the whole group."),
+    "health_statistic": Column(F64, "1", "The detector's statistic; missing where nothing can be said."),
+    "health_threshold": Column(F64, "1", "Statistic above which it is at least a warning."),
+    "health_level": Column(STR, "code", "How much it matters.", allowed=("OK", "INFO", "WARNING", "CRITICAL")),
+    "health_reason": Column(STR, "code", "What it says."),
+    "cause": Column(STR, "code", "The cause that is acted on, or none."),
+    "cause_confidence": Column(F64, "fraction", "How well the evidence fits it and no other.", minimum=0, maximum=1),
+    "causes": Column(STR, "JSON", "All causes, best first, with their evidence."),
+    "response": Column(STR, "code", "What is done at once."),
+    "exposure": Column(F64, "fraction", "Share of its size that the market may trade.", minimum=0, maximum=1),
+    "champion_stage": Column(
+        STR, "code", "How far the champion is trusted.", allowed=("provisional", "full", "retired", "none")
+    ),
+    "size_fraction": Column(F64, "fraction", "Share of its size that its stage allows.", minimum=0, maximum=1),
+    "masked_features": Column(STR, "name,...", "Features that are taken for missing."),
     # --- trading ---------------------------------------------------------------------------------------
     "target_contracts": Column(I64, "contracts", "Wanted position, long positive."),
     "target_reason": Column(

@@ -237,6 +237,43 @@ PREDICTION_OUTCOMES = derived(
     ("model_sha256", "feature_sha256", "probability_up", "label_class", "squared_error"),
 )
 
+CHAMPION_HEALTH = derived(
+    "champion_health",
+    "What is watched of the data, the features, the champion's probabilities and its edge; drift only where it alarms.",
+    (
+        "model_group",
+        "model_version",
+        "health_family",
+        "health_signal",
+        "health_scope",
+        "health_statistic",
+        "health_threshold",
+        "health_level",
+        "health_reason",
+    ),
+    ("health_family", "health_signal", "health_scope", "health_reason"),
+    ("model_group", "health_level"),
+)
+
+DIAGNOSIS = derived(
+    "diagnosis",
+    "Ranked causes of what is wrong with a group, by rules, and what is done at once: how much a market may trade.",
+    (
+        "model_group",
+        "model_version",
+        "cause",
+        "cause_confidence",
+        "causes",
+        "response",
+        "exposure",
+        "champion_stage",
+        "size_fraction",
+        "masked_features",
+    ),
+    (),
+    ("model_group", "cause", "response", "exposure"),
+)
+
 TARGET_POSITIONS = derived(
     "target_positions",
     "Wanted position in one real contract, from the champion's prediction.",

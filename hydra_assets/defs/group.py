@@ -107,11 +107,20 @@ class GroupHistory:
         """The standing recipes and further ones, replayed in one pass."""
         if not others:
             return self.played
-        walks = dict(self.predictions)
-        for name, recipe in others.items():
-            run = out_of_fold(self.features, self.labels, recipe, workers=WORKERS)
-            walks[name] = recalibrated(run.predictions, self.labels, recipe)
+        walks = {**self.predictions, **{name: self.walk(recipe) for name, recipe in others.items()}}
         return self._played({**STRATEGIES, **others}, walks)
+
+    def walk(self, recipe: Recipe) -> pl.DataFrame:
+        """Calibrated walk-forward of any recipe."""
+        key = recipe.sha256
+        if key not in self._walks:
+            run = out_of_fold(self.features, self.labels, recipe, workers=WORKERS)
+            self._walks[key] = recalibrated(run.predictions, self.labels, recipe)
+        return self._walks[key]
+
+    @cached_property
+    def _walks(self) -> dict[str, pl.DataFrame]:
+        return {}
 
     def _played(self, recipes: Mapping[str, Recipe], walks: Mapping[str, pl.DataFrame]) -> Played:
         return Played(recipes, walks, self.market, played(walks, recipes, self.market, self.factors))

@@ -56,13 +56,22 @@ def split_keys(keys: list[str]) -> dict[str, list[date]]:
     return {market: sorted(days) for market, days in out.items()}
 
 
+def by_market(keys: Mapping[str, list[date]], home: HomeResource) -> dict[str, list[date]]:
+    """Dates by market, where keys may name a group for all of its markets."""
+    out: dict[str, list[date]] = {}
+    for name, days in keys.items():
+        members = [name] if name in home.markets else [s for s, spec in home.markets.items() if spec.group == name]
+        out |= dict.fromkeys(members, days)
+    return out
+
+
 def requested(
     context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, home: HomeResource
 ) -> list[MarketRange]:
     """Ranges of a run, market by market. A session counts as decided once its cutoff has passed."""
     now = home.now()
     out = []
-    for market, days in split_keys(list(context.partition_keys)).items():
+    for market, days in by_market(split_keys(list(context.partition_keys)), home).items():
         calendar = home.calendars[market]
         finished = calendar.latest_finished(now)
         open_days = set(calendar.between(days[0], days[-1]))

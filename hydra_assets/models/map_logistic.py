@@ -6,6 +6,9 @@ with offset o, prior means m and precisions lambda; a precision of zero is no pr
 The problem is convex, and strictly so where every direction has data or a prior.
 """
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 from scipy.special import expit
 
@@ -19,15 +22,13 @@ def map_logistic(
     design: Floats, target: Floats, weights: Floats, offset: Floats, mean: Floats, precision: Floats
 ) -> Floats:
     """Coefficients ``[k]`` for a design ``[n, k]``; target, weights and offset ``[n]``, mean and precision ``[k]``."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
-
     def loss(at: Floats) -> float:
         z = offset + design @ at
         return float(weights @ (np.logaddexp(0.0, z) - target * z) + 0.5 * precision @ (at - mean) ** 2)
 
     beta = mean.copy()
     # One thread: sums of a threaded BLAS depend on how many there are, and the bytes with them.
-    with threadpool_limits(limits=1):
+    with _controller().limit(limits=1):
         now = loss(beta)
         for _ in range(MAX_STEPS):
             p = expit(offset + design @ beta)
@@ -42,3 +43,11 @@ def map_logistic(
             if np.abs(size * step).max(initial=0.0) < TOLERANCE:
                 break
     return np.asarray(beta, dtype=np.float64)
+
+
+@lru_cache(maxsize=1)
+def _controller() -> Any:
+    """The process's thread pools, found once: looking for them takes longer than the fit of a small design."""
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
+
+    return ThreadpoolController()

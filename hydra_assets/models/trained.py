@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.special import expit
 
 from hydra_assets.models.artefact import opened, sealed
-from hydra_assets.models.calibration import Calibrator
+from hydra_assets.models.calibration import Calibrator, log_odds
 from hydra_assets.models.conformal import VennAbers
 from hydra_assets.models.factory import from_json
 from hydra_assets.models.labelled import calendar_of, feature_matrix, target
@@ -39,6 +40,10 @@ class TrainedModel:
     """Share of rises among the training rows, weighted as they are."""
     thesis_green: bool
     """Whether the walk-forward's net Sharpe ratio was above zero with its band at the cutoff (``thesis_gate``)."""
+    masked: tuple[str, ...] = ()
+    """Features that are taken for missing since they were found corrupted; the fit is the same."""
+    offset: float = 0.0
+    """Log-odds added to what is said since a rise has become more or less frequent; the fit is the same."""
 
     def to_bytes(self) -> bytes:
         """The artefact: canonical JSON with its own digest; equal fits give equal bytes."""
@@ -54,6 +59,8 @@ class TrainedModel:
             "interval": None if interval is None else interval.to_json(),
             "base_raw": self.base_raw,
             "thesis_green": self.thesis_green,
+            "masked": list(self.masked),
+            "offset": self.offset,
         }
         return sealed(KIND, content).encode()
 
@@ -85,11 +92,13 @@ class TrainedModel:
             ),
             data["base_raw"],
             data["thesis_green"],
+            tuple(data.get("masked", ())),
+            data.get("offset", 0.0),
         )
 
     def raw_probability(self, rows: pl.DataFrame) -> Floats:
         """Uncalibrated probability of a rise, ``[n]``, for rows of ``feature_vector``."""
-        return self.fitted.probability(feature_matrix(rows, self.recipe.features)) if len(rows) else np.empty(0)
+        return self.fitted.probability(self._matrix(rows)) if len(rows) else np.empty(0)
 
     def predicted(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Columns probability_raw, probability_up, probability_lower, probability_upper and base_rate, ``[n]`` rows.
@@ -103,18 +112,26 @@ class TrainedModel:
         return pl.DataFrame(
             {
                 "probability_raw": raw,
-                "probability_up": found.calibrator(raw),
-                "probability_lower": nothing if band is None else pl.Series(band.lower),
-                "probability_upper": nothing if band is None else pl.Series(band.upper),
-                "base_rate": found.calibrator(np.full(len(raw), self.base_raw)),
+                "probability_up": self._moved(found.calibrator(raw)),
+                "probability_lower": nothing if band is None else pl.Series(self._moved(band.lower)),
+                "probability_upper": nothing if band is None else pl.Series(self._moved(band.upper)),
+                "base_rate": self._moved(found.calibrator(np.full(len(raw), self.base_raw))),
             }
         )
+
+    def _moved(self, probability: Floats) -> Floats:
+        # Without an offset the bytes stay what they are.
+        return expit(log_odds(probability) + self.offset) if self.offset else probability
 
     def contributions(self, rows: pl.DataFrame) -> Floats | None:
         """Log-odds by feature ``[n, f + 1]``, the last the expectation; None where the kind has no exact ones."""
         if not isinstance(self.fitted, Explained):
             return None
-        return self.fitted.contributions(feature_matrix(rows, self.recipe.features))
+        return self.fitted.contributions(self._matrix(rows))
+
+    def _matrix(self, rows: pl.DataFrame) -> Floats:
+        matrix = feature_matrix(rows, self.recipe.features)
+        return np.where([name in self.masked for name in self.recipe.features], np.nan, matrix)
 
 
 def train(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hydra_assets.models.trained import TrainedModel
 from hydra_assets.registry.port import Entry, RegisteredVersion, Registry, VersionState
 from hydra_assets.state.promotions import current_champion, promote
-from hydra_assets.state.records import Promotion
+from hydra_assets.state.records import ChampionStage, Promotion, StageKind
 from hydra_assets.state.tables import promotions
 
 
@@ -21,14 +21,27 @@ class PromotionReason(StrEnum):
     """The group had none, and the recipe passed gates 1 to 7 against cash."""
     SCHEDULED_REFIT = "scheduled_refit"
     """The champion's own recipe on newer data."""
+    EXPERIMENT = "experiment"
+    """Another recipe that passed all gates against the champion."""
+    ROLLED_BACK = "rolled_back"
+    """The predecessor again: its successor did worse in use."""
+    MASKED = "masked"
+    """The same fit that takes a corrupted feature for missing, or no longer does."""
+    RECALIBRATED = "recalibrated"
+    """The same fit with its base rate moved."""
+    BY_A_PERSON = "by_a_person"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a model is promoted (``PromotionReason`` or an experiment's own word), and by which run."""
+    """Why a model is promoted, by which run, and from when on."""
 
     reason: str
     run_id: str = ""
+    effective_after: date | None = None
+    """None: from its own cutoff on."""
+    size_fraction: float | None = None
+    """Share of the size that it begins with; None leaves it as it is, as a refit of the same recipe does."""
 
 
 class Standing(StrEnum):
@@ -49,6 +62,9 @@ class Champion:
     version: int
     sha256: str
     model: TrainedModel
+    after: date
+    """It decides on the sessions after this one."""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,33 +83,36 @@ def standing_of(champions: Sequence[Champion], cutoff: date) -> Standing:
         return Standing.NO_CHAMPION
     if any(champion.model.cutoff == cutoff for champion in champions):
         return Standing.ALREADY_FITTED
-    newest = max(champion.model.cutoff for champion in champions)
+    newest = max(champion.after for champion in champions)
     return Standing.REFIT_DUE if cutoff > newest else Standing.OLDER_THAN_CHAMPION
 
 
 def champion_as_of(champions: Sequence[Champion], session: date) -> Champion | None:
-    """The champion that could decide on a session: trained on a cutoff strictly before it, the latest such.
+    """The champion that decides on a session: promoted on what was known strictly before it, the latest such.
 
-    Of two with the same cutoff the later promotion counts. None is a legal answer.
+    Of two of the same day the later promotion counts. None is a legal answer.
     """
-    usable = [
-        (champion.model.cutoff, order) for order, champion in enumerate(champions) if champion.model.cutoff < session
-    ]
+    usable = [(champion.after, order) for order, champion in enumerate(champions) if champion.after < session]
     return champions[max(usable)[1]] if usable else None
 
 
 def champions_of(engine: sa.Engine, registry: Registry, group: str) -> list[Champion]:
     """All promotions of a group in order, with their models; RegistryError or ModelError where one is damaged."""
     query = (
-        sa.select(promotions.c.version, promotions.c.sha256, promotions.c.model_uri)
+        sa.select(
+            promotions.c.version,
+            promotions.c.sha256,
+            promotions.c.model_uri,
+            promotions.c.effective_after,
+            promotions.c.reason,
+        )
         .where(promotions.c.model_group == group)
         .order_by(promotions.c.id)
     )
     with engine.connect() as connection:
         rows = connection.execute(query).all()
-    return [
-        Champion(version, sha256, TrainedModel.from_bytes(registry.load(uri), sha256)) for version, sha256, uri in rows
-    ]
+    models = {sha256: TrainedModel.from_bytes(registry.load(uri), sha256) for _, sha256, uri, _, _ in rows}
+    return [Champion(version, sha256, models[sha256], after, reason) for version, sha256, _, after, reason in rows]
 
 
 def register(
@@ -126,20 +145,33 @@ def crown(engine: sa.Engine, registry: Registry, group: str, model: TrainedModel
     version = register(registry, group, model, record, VersionState.CANDIDATE)
     current = current_champion(engine, group)
     if current is None or current.sha256 != model.sha256:
-        promote(
-            engine,
-            Promotion(
-                model_group=group,
-                version=version.version,
-                model_uri=version.uri,
-                sha256=model.sha256,
-                recipe_sha256=model.recipe.sha256,
-                previous_version=current.version if current else None,
-                reason=cause.reason,
-                run_id=cause.run_id,
-            ),
+        after = cause.effective_after or model.cutoff
+        promotion = Promotion(
+            model_group=group,
+            version=version.version,
+            model_uri=version.uri,
+            sha256=model.sha256,
+            recipe_sha256=model.recipe.sha256,
+            previous_version=current.version if current else None,
+            reason=cause.reason,
+            effective_after=after,
+            run_id=cause.run_id,
         )
+        promote(engine, promotion, None if cause.size_fraction is None else begun(promotion, cause.size_fraction))
     repair_alias(engine, registry, group)
+
+
+def begun(promotion: Promotion, size_fraction: float) -> ChampionStage:
+    """The stage that a promotion begins with."""
+    return ChampionStage(
+        model_group=promotion.model_group,
+        recipe_sha256=promotion.recipe_sha256,
+        effective_after=promotion.effective_after,
+        stage=StageKind.FULL if size_fraction >= 1.0 else StageKind.PROVISIONAL,
+        size_fraction=size_fraction,
+        reason=promotion.reason,
+        run_id=promotion.run_id,
+    )
 
 
 def repair_alias(engine: sa.Engine, registry: Registry, group: str) -> bool:

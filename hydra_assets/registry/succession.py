@@ -35,6 +35,8 @@ from hydra_assets.verdict import Verdict
 
 REFIT_HELD_BACK = "refit_held_back"
 NOT_TRAINABLE = "not_trainable"
+PROVISIONAL_SIZE = 0.25
+"""Share of its size that a recipe new to its group trades, until what it earns has confirmed it."""
 
 
 class History(Protocol):
@@ -120,7 +122,8 @@ def _first(engine: sa.Engine, registry: Registry, case: Case) -> Outcome:
     except ModelError as error:
         return Outcome(NOT_TRAINABLE, str(error), reports=verdict.reports)
     reason = str(PromotionReason.FIRST_CHAMPION)
-    crown(engine, registry, case.group, model, _record(case, scores, verdict.reports), Cause(reason, case.run_id))
+    cause = Cause(reason, case.run_id, size_fraction=PROVISIONAL_SIZE)
+    crown(engine, registry, case.group, model, _record(case, scores, verdict.reports), cause)
     return Outcome(reason, verdict.message, scores, verdict.reports, model)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 
 from hydra_assets.state.tables import SCHEMA, components
 
-HEAD = "0002"
+HEAD = "0003"
 """Newest migration; a test keeps it equal to the migrations' own head."""
 
 HOME_KIND = "home_kind"
@@ -32,6 +32,7 @@ class Lock(IntEnum):
     PROMOTION = 4_812_002
     SYSTEM_STATE = 4_812_003
     INGEST = 4_812_004
+    LEDGER = 4_812_005
 
 
 def database_url(text: str | None = None) -> URL:

@@ -1,12 +1,15 @@
 """Champions: one row per promotion, written by one writer at a time; the registry's alias follows the newest row."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from hydra_assets.state.db import Lock, advisory_lock
-from hydra_assets.state.records import Promotion
-from hydra_assets.state.tables import promotions
+from hydra_assets.state.records import ChampionStage, Promotion, StageKind
+from hydra_assets.state.tables import champion_stages, promotions
 
 
 class PromotionConflictError(Exception):
@@ -19,8 +22,11 @@ def current_champion(engine: sa.Engine, model_group: str) -> Promotion | None:
         return _newest(connection, model_group)
 
 
-def promote(engine: sa.Engine, promotion: Promotion) -> None:
-    """Make a version the champion of its group, provided that ``previous_version`` is the champion still."""
+def promote(engine: sa.Engine, promotion: Promotion, stage: ChampionStage | None = None) -> None:
+    """Make a version the champion of its group, provided that ``previous_version`` is the champion still.
+
+    ``stage`` is the size that it begins with; None keeps that of the recipe, as a refit does. Both or neither.
+    """
     with engine.begin() as connection, advisory_lock(connection, Lock.PROMOTION):
         champion = _newest(connection, promotion.model_group)
         version = champion.version if champion else None
@@ -31,6 +37,39 @@ def promote(engine: sa.Engine, promotion: Promotion) -> None:
             )
             raise PromotionConflictError(msg)
         connection.execute(sa.insert(promotions).values(**asdict(promotion)))
+        if stage is not None:
+            _insert(connection, stage)
+
+
+def record_stage(engine: sa.Engine, stage: ChampionStage) -> bool:
+    """Record the size of a champion; False where it was on record."""
+    with engine.begin() as connection:
+        return _insert(connection, stage)
+
+
+def stages_of(engine: sa.Engine, model_group: str) -> list[ChampionStage]:
+    """Stages of a group in the order in which they take effect; of the same session the later recorded counts."""
+    columns = [champion_stages.c[name] for name in ChampionStage.__dataclass_fields__]
+    query = (
+        sa.select(*columns)
+        .where(champion_stages.c.model_group == model_group)
+        .order_by(champion_stages.c.effective_after, champion_stages.c.id)
+    )
+    with engine.connect() as connection:
+        return [
+            ChampionStage(**dict(row._mapping) | {"stage": StageKind(row.stage)}) for row in connection.execute(query)
+        ]
+
+
+def stage_as_of(stages: Sequence[ChampionStage], session: date) -> ChampionStage | None:
+    """The stage that holds on a session, of ``stages_of``; None where none was recorded before it."""
+    before = [stage for stage in stages if stage.effective_after < session]
+    return before[-1] if before else None
+
+
+def _insert(connection: sa.Connection, stage: ChampionStage) -> bool:
+    values = asdict(stage) | {"stage": str(stage.stage), "figures": dict(stage.figures)}
+    return connection.execute(insert(champion_stages).values(**values).on_conflict_do_nothing()).rowcount == 1
 
 
 def _newest(connection: sa.Connection, model_group: str) -> Promotion | None:

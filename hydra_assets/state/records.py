@@ -82,19 +82,32 @@ class Promotion:
     recipe_sha256: str
     previous_version: int | None
     reason: str
+    effective_after: date
+    """It decides on the sessions after this one: what led to it was known at that one's cutoff."""
     run_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One experiment's candidate as judged against the champion of its time."""
+class StageKind(StrEnum):
+    """How far a champion is trusted."""
 
-    experiment_id: str
+    PROVISIONAL = "provisional"
+    """A part of its size, until what it earns has proved it."""
+    FULL = "full"
+    RETIRED = "retired"
+    """It has no successor and trades nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChampionStage:
+    """The share of its size that a recipe trades as champion of a group, on the sessions after ``effective_after``."""
+
     model_group: str
-    champion_version: int | None
-    metrics: Mapping[str, float]
-    verdict: str
-    """Reason code of the verdict."""
+    recipe_sha256: str
+    effective_after: date
+    stage: StageKind
+    size_fraction: float
+    reason: str
+    figures: Mapping[str, float] = field(default_factory=dict)
     run_id: str = ""
 
 

@@ -11,22 +11,25 @@ metadata = sa.MetaData(schema=SCHEMA)
 _INSTANT = sa.DateTime(timezone=True)
 
 
-def _instant_now(name: str) -> sa.Column[datetime]:
+def instant_now(name: str) -> sa.Column[datetime]:
+    """Column that the database sets to the instant of the insert."""
     return sa.Column(name, _INSTANT, nullable=False, server_default=sa.func.clock_timestamp())
 
 
-def _serial() -> sa.Column[int]:
+def serial() -> sa.Column[int]:
+    """Primary key that counts up."""
     return sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True)
 
 
-def _text(name: str) -> sa.Column[str]:
+def text(name: str) -> sa.Column[str]:
+    """Text column, empty where nothing is said."""
     return sa.Column(name, sa.Text, nullable=False, server_default="")
 
 
 partition_content = sa.Table(
     "partition_content",
     metadata,
-    _serial(),
+    serial(),
     sa.Column("dataset", sa.Text, nullable=False),
     sa.Column("market", sa.Text, nullable=False),
     sa.Column("session", sa.Date, nullable=False, comment="the partition's date; report_week where that partitions"),
@@ -36,7 +39,7 @@ partition_content = sa.Table(
     sa.Column("reason", sa.Text, comment="why an empty partition is empty"),
     sa.Column("code_version", sa.Text, nullable=False),
     sa.Column("delta_version", sa.BigInteger),
-    _instant_now("written_at"),
+    instant_now("written_at"),
     comment="Append-only: what every materialisation wrote; partition_content_latest has the newest of each.",
 )
 sa.Index(
@@ -57,19 +60,19 @@ partition_content_latest = sa.table(
 payloads = sa.Table(
     "payloads",
     metadata,
-    _serial(),
+    serial(),
     sa.Column("dataset", sa.Text, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
-    _text("sha256"),
+    text("sha256"),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("fetched_at", _INSTANT, nullable=False),
     sa.Column("last_received_at", _INSTANT, nullable=False),
     sa.Column("received_count", sa.Integer, nullable=False, server_default="1"),
     sa.Column("available_at", _INSTANT),
     sa.Column("state", sa.Text, nullable=False),
-    _text("reason"),
-    _text("detail"),
+    text("reason"),
+    text("detail"),
     sa.Column("context", sa.Text, nullable=False, server_default="", comment="digest of the configuration"),
     sa.Column("rows_total", sa.BigInteger, nullable=False),
     sa.Column("rows_loaded", sa.BigInteger, nullable=False),
@@ -77,7 +80,7 @@ payloads = sa.Table(
     sa.Column("rows_quarantined", sa.BigInteger, nullable=False),
     sa.Column("rows_set_aside", sa.BigInteger, nullable=False),
     sa.Column("notes", JSONB, nullable=False, server_default="[]"),
-    _text("run_id"),
+    text("run_id"),
     sa.UniqueConstraint(
         "dataset", "source", "name", "sha256", "state", "reason", "context", name="uq_payloads_delivery"
     ),
@@ -103,9 +106,9 @@ payload_reasons = sa.Table(
 alerts = sa.Table(
     "alerts",
     metadata,
-    _serial(),
-    _instant_now("recorded_at"),
-    _instant_now("last_at"),
+    serial(),
+    instant_now("recorded_at"),
+    instant_now("last_at"),
     sa.Column("repeats", sa.Integer, nullable=False, server_default="0"),
     sa.Column("level", sa.Text, nullable=False),
     sa.Column("code", sa.Text, nullable=False),
@@ -128,8 +131,8 @@ sa.Index(
 system_state = sa.Table(
     "system_state",
     metadata,
-    _serial(),
-    _instant_now("recorded_at"),
+    serial(),
+    instant_now("recorded_at"),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("previous", sa.Text, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
@@ -144,15 +147,15 @@ components = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("version", sa.Text, nullable=False),
-    _instant_now("ready_at"),
+    instant_now("ready_at"),
     comment="What the bootstrap has initialised in this database, and in which version.",
 )
 
 promotions = sa.Table(
     "promotions",
     metadata,
-    _serial(),
-    _instant_now("recorded_at"),
+    serial(),
+    instant_now("recorded_at"),
     sa.Column("model_group", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("model_uri", sa.Text, nullable=False),
@@ -160,21 +163,28 @@ promotions = sa.Table(
     sa.Column("recipe_sha256", sa.Text, nullable=False),
     sa.Column("previous_version", sa.Integer),
     sa.Column("reason", sa.Text, nullable=False),
-    _text("run_id"),
+    text("run_id"),
+    sa.Column("effective_after", sa.Date, nullable=False),
     comment="Append-only; the newest row of a group is its champion, the registry's alias follows it.",
 )
 sa.Index("ix_promotions_group", promotions.c.model_group, promotions.c.id.desc())
 
-candidates = sa.Table(
-    "candidates",
+champion_stages = sa.Table(
+    "champion_stages",
     metadata,
-    sa.Column("experiment_id", sa.Text, primary_key=True),
-    _instant_now("recorded_at"),
+    serial(),
+    instant_now("recorded_at"),
     sa.Column("model_group", sa.Text, nullable=False),
-    sa.Column("champion_version", sa.Integer),
-    sa.Column("metrics", JSONB, nullable=False),
-    sa.Column("verdict", sa.Text, nullable=False),
-    _text("run_id"),
+    sa.Column("recipe_sha256", sa.Text, nullable=False),
+    sa.Column("effective_after", sa.Date, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("size_fraction", sa.Double, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("figures", JSONB, nullable=False),
+    text("run_id"),
+    sa.UniqueConstraint("model_group", "recipe_sha256", "effective_after", "stage", name="uq_champion_stages_decision"),
+    sa.CheckConstraint("stage IN ('provisional', 'full', 'retired')", name="ck_champion_stages_stage"),
+    comment="Append-only: the share of its size that a group's champion trades, and since which session.",
 )
 
 judgements = sa.Table(
@@ -182,12 +192,12 @@ judgements = sa.Table(
     metadata,
     sa.Column("model_group", sa.Text, primary_key=True),
     sa.Column("training_date", sa.Date, primary_key=True),
-    _instant_now("recorded_at"),
+    instant_now("recorded_at"),
     sa.Column("code", sa.Text, nullable=False),
-    _text("message"),
+    text("message"),
     sa.Column("metrics", JSONB, nullable=False),
     sa.Column("gates", JSONB, nullable=False),
-    _text("run_id"),
+    text("run_id"),
     comment="What each training date of a group came to; judging it again replaces it.",
 )
 
@@ -198,11 +208,11 @@ stress_reports = sa.Table(
     sa.Column("training_date", sa.Date, primary_key=True),
     sa.Column("strategy", sa.Text, primary_key=True),
     sa.Column("scenario", sa.Text, primary_key=True),
-    _instant_now("recorded_at"),
+    instant_now("recorded_at"),
     sa.Column("stress_reason", sa.Text, nullable=False),
-    _text("message"),
+    text("message"),
     sa.Column("figures", JSONB, nullable=False),
-    _text("run_id"),
+    text("run_id"),
     comment="What a strategy stands by scenario, on what was known at a training date.",
 )
 
@@ -210,8 +220,8 @@ orders = sa.Table(
     "orders",
     metadata,
     sa.Column("order_ref", sa.Text, primary_key=True, comment="idempotency key"),
-    _instant_now("created_at"),
-    _instant_now("updated_at"),
+    instant_now("created_at"),
+    instant_now("updated_at"),
     sa.Column("market", sa.Text, nullable=False),
     sa.Column("contract", sa.Text, nullable=False),
     sa.Column("side", sa.Text, nullable=False),
@@ -219,8 +229,8 @@ orders = sa.Table(
     sa.Column("session", sa.Date, nullable=False),
     sa.Column("limit_price", sa.Double, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
-    _text("reason"),
-    _text("run_id"),
+    text("reason"),
+    text("run_id"),
     sa.CheckConstraint("side IN ('BUY', 'SELL')", name="ck_orders_side"),
     sa.CheckConstraint("quantity > 0", name="ck_orders_quantity"),
 )

@@ -1,0 +1,190 @@
+"""Ordered triage: a cause further up in the order explains away what lies below it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hydra_agent.diagnose.attribution import Attribution
+from hydra_agent.diagnose.causes import Cause, CauseCode, Diagnosis
+from hydra_agent.diagnose.edge import edge_causes
+from hydra_agent.observe.health import Health
+from hydra_agent.observe.signals import Family, Level, Signal, SignalReason
+from hydra_agent.view import GroupView, Reign
+from hydra_assets.features.dictionary import FEATURES
+
+EXPLAINED = 0.5
+"""What is left of a model's cause where a cause in the data stands above it."""
+MANY_FEATURES = 0.3
+"""Share of the features that have to move for it to be the market and not a feed."""
+OUTAGE_SHARE = 0.3
+"""Share of a feed's features that have to be missing for it to be the feed."""
+_GROUPS = {feature.name: str(feature.group) for feature in FEATURES}
+
+
+def diagnose(
+    view: GroupView, reign: Reign | None, health: Health, row: int, shap: Attribution | None = None
+) -> Diagnosis:
+    """Rank the causes of what is seen at a row.
+
+    Parameters
+    ----------
+    view, reign, health
+        What was observed; nothing after the row is looked at.
+    row
+        The session.
+    shap
+        What the features did to the champion's errors of late, where it was computed.
+    """
+    signals = health.at(row, Level.INFO)
+    data = [*_contracts(signals), *_freshness(signals), *_activity(signals)]
+    model = [*_features(view, health, row, signals, shap)]
+    if reign is not None and row >= reign.since:
+        model += edge_causes(view, reign, health, row)
+    discount = EXPLAINED if any(cause.confidence >= EXPLAINED for cause in data) else 1.0
+    ranked = data + [
+        Cause(
+            cause.code,
+            cause.confidence * discount,
+            cause.message,
+            cause.scopes,
+            cause.features,
+            cause.since_row,
+            cause.evidence,
+        )
+        for cause in model
+    ]
+    order = list(CauseCode)
+    return Diagnosis(tuple(sorted(ranked, key=lambda cause: (-cause.confidence, order.index(cause.code)))))
+
+
+def _contracts(signals: Sequence[Signal]) -> list[Cause]:
+    broken = [s for s in signals if s.family is Family.CONTRACT and s.level >= Level.CRITICAL]
+    if not broken:
+        return []
+    named = sorted({f"{s.name} of {s.scope}" for s in broken})
+    worst = max(s.statistic for s in broken)
+    return [
+        Cause(
+            CauseCode.UNIT_CHANGE,
+            1.0,
+            f"levels moved by a factor of {np.exp(worst):.0f}: {', '.join(named)}",
+            scopes=tuple(sorted({s.scope for s in broken})),
+            evidence={"log_factor": worst, "feeds": float(len(named))},
+        )
+    ]
+
+
+def _freshness(signals: Sequence[Signal]) -> list[Cause]:
+    out = []
+    for code, level, confidence in (
+        (CauseCode.STALE_SOURCE, Level.CRITICAL, 0.95),
+        (CauseCode.LATE_SOURCE, Level.WARNING, 0.7),
+    ):
+        old = [s for s in signals if s.family is Family.FRESHNESS and s.level == level]
+        if old:
+            named = sorted({f"{s.name} of {s.scope}" for s in old})
+            age = max(s.statistic for s in old)
+            out.append(
+                Cause(
+                    code,
+                    confidence,
+                    f"nothing new for {age:.0f} sessions: {', '.join(named)}",
+                    scopes=tuple(sorted({s.scope for s in old})),
+                    evidence={"age_sessions": age, "feeds": float(len(named))},
+                )
+            )
+    return out
+
+
+def _activity(signals: Sequence[Signal]) -> list[Cause]:
+    out = []
+    for code, reason, confidence in (
+        (CauseCode.DORMANT_MARKET, SignalReason.DORMANT, 0.95),
+        (CauseCode.LIQUIDITY_DROUGHT, SignalReason.DROUGHT, 0.85),
+    ):
+        quiet = [s for s in signals if s.family is Family.ACTIVITY and s.reason is reason]
+        if quiet:
+            least = 1.0 - max(s.statistic for s in quiet)
+            out.append(
+                Cause(
+                    code,
+                    confidence,
+                    f"{least:.0%} of the usual volume: {', '.join(s.scope for s in quiet)}",
+                    scopes=tuple(s.scope for s in quiet),
+                    evidence={f"volume_ratio_{s.scope}": 1.0 - s.statistic for s in quiet},
+                )
+            )
+    return out
+
+
+def _features(
+    view: GroupView, health: Health, row: int, signals: Sequence[Signal], shap: Attribution | None
+) -> list[Cause]:
+    """One feature that moved alone is broken; many that moved together are another market."""
+    moved = [s for s in signals if s.family is Family.DRIFT and s.level >= Level.WARNING]
+    if not moved:
+        return []
+    by_name: dict[str, list[Signal]] = {}
+    for signal in moved:
+        by_name.setdefault(signal.name, []).append(signal)
+    outages = _outages(view, moved)
+    by_name = {name: found for name, found in by_name.items() if not any(name in out.features for out in outages)}
+    if not by_name:
+        return outages
+    share = len(by_name) / len(view.feature_names)
+    groups = {_GROUPS.get(name, name) for name in by_name}
+    if share >= MANY_FEATURES and len(groups) > 1:
+        return [
+            *outages,
+            Cause(
+                CauseCode.REGIME_CHANGE,
+                min(0.9, 0.4 + share),
+                f"{len(by_name)} of {len(view.feature_names)} features have moved",
+                features=tuple(sorted(by_name)),
+                evidence={"share_of_features": share, "groups": float(len(groups))},
+            ),
+        ]
+    weight = {name: max(s.statistic / s.threshold for s in found) for name, found in by_name.items()}
+    name = max(weight, key=lambda each: (weight[each], each))
+    found = by_name[name]
+    rest = sorted((value for other, value in weight.items() if other != name), reverse=True)
+    alone = 1.0 if not rest else 1.0 - 0.5 * min(rest[0] / weight[name], 1.0)
+    evidence = {"over_threshold": weight[name], "features_moved": float(len(by_name))}
+    if shap is not None and name in shap.harm:
+        evidence["share_of_errors"] = shap.harm[name]
+    how, where = (", ".join(sorted(words)) for words in ({str(s.reason) for s in found}, {s.scope for s in found}))
+    return [
+        *outages,
+        Cause(
+            CauseCode.FEATURE_CORRUPTED,
+            0.9 * alone,
+            f"{name} is {how} in {where}",
+            scopes=tuple(sorted({s.scope for s in found})),
+            features=(name,),
+            since_row=_onset(health, name, row),
+            evidence=evidence,
+        ),
+    ]
+
+
+def _outages(view: GroupView, moved: Sequence[Signal]) -> list[Cause]:
+    """Feeds of which most features of a market are missing: it is the feed that does not deliver."""
+    out = []
+    for feed in view.feeds:
+        own = [name for name in feed.features if name in view.feature_names]
+        for symbol in view.symbols:
+            gone = {s.name for s in moved if s.reason is SignalReason.GAPS and s.scope == symbol and s.name in own}
+            if len(own) > 1 and len(gone) > OUTAGE_SHARE * len(own):
+                message = f"{len(gone)} of {len(own)} features of {feed.name} are missing in {symbol}"
+                out.append(Cause(CauseCode.LATE_SOURCE, 0.6, message, (symbol,), tuple(sorted(gone))))
+    return out
+
+
+def _onset(health: Health, name: str, row: int) -> int:
+    """First row of the episodes of a feature that are open at a row."""
+    first = row
+    for track in health.signals:
+        if track.family is Family.DRIFT and track.name == name and track.level[row] >= Level.WARNING:
+            quiet = np.flatnonzero(track.level[: row + 1] < Level.WARNING)
+            first = min(first, int(quiet[-1]) + 1 if len(quiet) else 0)
+    return first

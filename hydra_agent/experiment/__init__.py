@@ -1,0 +1,1 @@
+"""Experiments: a recipe walked forward in a process of its own, on an immutable snapshot, with limits."""

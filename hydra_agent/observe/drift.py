@@ -1,0 +1,175 @@
+"""Feature drift against the champion's training window: level, gaps, standstill, and consistency with the others.
+
+Each feature of each market is a column of its own. Its innovations are watched (``stats.detectors.reference``), since
+features persist; besides them the size of what the other features' innovations do not explain of it, for a feature that
+is replaced by noise or turned round keeps its own distribution and stops going with the rest.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hydra_agent.observe.signals import Family, Floats, Level, SignalReason, SignalTrack
+from hydra_agent.view import GroupView
+from hydra_assets.features.dictionary import FEATURES, Group
+from hydra_assets.stats.detectors.alarms import episodes
+from hydra_assets.stats.detectors.cusum import Cusum
+from hydra_assets.stats.detectors.reference import Reference, ReferenceReason
+
+REFERENCE_SESSIONS = 504
+"""Newest sessions before the champion's reign that are its reference; fewer where there are fewer."""
+RIDGE = 0.5
+"""Of the regression of an innovation on the others, in units of their variance: they are collinear."""
+LEAST_UNEXPLAINED = 0.5
+"""Share of its own spread below which what a feature leaves unexplained counts as that much: some features are sums of
+others by definition, and what is left of them is nobody's yardstick."""
+MIN_FIT = 100
+"""Sessions below which nothing is said of how features go together."""
+CLIP = 4.0
+SPREAD_WINDOW = 20
+LEANS = 0.15
+"""Coefficient from which on a feature counts as what another is explained by."""
+COMMON_SESSIONS = 20
+MEDIAN_OF_SQUARE = 0.455
+"""Median of a squared standard normal."""
+UNWATCHED = frozenset({Group.CALENDAR, Group.QUALITY})
+"""What moves by the calendar is no sample of anything, and quality is watched as freshness."""
+GAP_WINDOW = 20
+STILL_FACTOR, STILL_EXTRA = 3.0, 10
+"""A standstill is longer than three times the longest of the reference, and ten sessions more."""
+_GROUPS = {feature.name: feature.group for feature in FEATURES}
+WATCHED = Cusum(k=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class DriftThresholds:
+    """Thresholds of the columns' statistics, derived for the whole panel (docs/studies/detectors.md)."""
+
+    level: float
+    consistency: float = 12.0
+    gap_share: float = 0.5
+    """Share of sessions missing beyond that of the reference."""
+
+
+def drift_signals(view: GroupView, since: int, thresholds: DriftThresholds) -> list[SignalTrack]:
+    """Signals of every feature in every market from row ``since`` on; before it nothing is said."""
+    first = max(0, since - REFERENCE_SESSIONS)
+    watched = [_GROUPS.get(name) not in UNWATCHED for name in view.feature_names]
+    names = [name for name, kept in zip(view.feature_names, watched, strict=True) if kept]
+    features = view.features[:, :, watched]
+    t, m, f = features.shape
+    columns = features.reshape(t, m * f)
+    live, training = columns[since:], columns[first:since]
+    shifted = WATCHED.statistics(live, Reference.fit(training)).statistic
+    apart = _unexplained(features, first, since)
+    strange = _usual_square(apart[since:])
+    still, still_bound = _standstill(columns, first, since)
+    gaps = _gap_excess(columns, first, since)
+    out = []
+    for j, symbol in enumerate(view.symbols):
+        for i, name in enumerate(names):
+            c = j * f + i
+            kinds = (
+                (shifted[:, c], thresholds.level, SignalReason.SHIFTED),
+                (strange[:, c], thresholds.consistency, SignalReason.INCONSISTENT),
+                (gaps[since:, c], thresholds.gap_share, SignalReason.GAPS),
+                (still[since:, c], float(still_bound[c]), SignalReason.FROZEN),
+            )
+            for statistic, bound, reason in kinds:
+                out.append(_track(name, symbol, statistic, bound, reason, since))
+    return out
+
+
+def _track(name: str, symbol: str, statistic: Floats, bound: float, reason: SignalReason, since: int) -> SignalTrack:
+    active = episodes(statistic, bound).active
+    before = np.full(since, np.nan)
+    level = np.concatenate([np.zeros(since), np.where(active, int(Level.WARNING), 0)]).astype(np.int8)
+    return SignalTrack(Family.DRIFT, name, symbol, np.concatenate([before, statistic]), bound, level, reason)
+
+
+def _unexplained(features: Floats, first: int, since: int) -> Floats:
+    """Squared innovation that the other innovations of the market do not explain, ``[T, M*F]``.
+
+    In units of what the second half of the reference left unexplained by a fit to its first half.
+    """
+    t, m, f = features.shape
+    out = np.full((t, m, f), np.nan)
+    half = first + (since - first) // 2
+    for j in range(m):
+        x = features[:, j, :]
+        reference = Reference.fit(x[first:since])
+        usable = np.array([reason is ReferenceReason.OK for reason in reference.reason])
+        if usable.sum() < 3 or half - first < MIN_FIT:
+            continue
+        e = _innovations(x[:, usable], reference.take(usable))
+        filled = np.clip(np.where(np.isfinite(e), e, 0.0), -CLIP, CLIP)
+        gram = filled[first:half].T @ filled[first:half] / (half - first)
+        # One inverse gives the regression of each on all others: b_ij = -P_ij / P_ii.
+        precision = np.linalg.inv(gram + RIDGE * np.eye(len(gram)))
+        residual = filled @ precision / np.diag(precision)
+        scale = np.maximum(np.sqrt((residual[half:since] ** 2).mean(axis=0)), LEAST_UNEXPLAINED)
+        squared = (residual / scale) ** 2
+        squared /= _common(squared)
+        # Where a feature that much is explained by is missing, nothing is said.
+        leans_on = np.abs(precision / np.diag(precision)) > LEANS
+        missing = ~np.isfinite(e)
+        squared[(missing.astype(np.float64) @ leans_on) > 0.0] = np.nan
+        out[:, j, np.flatnonzero(usable)] = squared
+    # A session before the second half says nothing: the fit has seen it.
+    out[:half] = np.nan
+    return out.reshape(t, m * f)
+
+
+def _innovations(x: Floats, reference: Reference) -> Floats:
+    """Innovations of neighbouring sessions in the reference's units, ``[T, K]``; NaN where either is missing."""
+    location, scale, phi, innovation_location, innovation_scale = reference.figures
+    z = (x - location) / scale
+    out = np.full(z.shape, np.nan)
+    out[1:] = (z[1:] - phi * z[:-1] - innovation_location) / innovation_scale
+    return out
+
+
+def _common(squared: Floats) -> Floats:
+    """What all features of a market share of it, ``[T, 1]``: a wilder market is no broken feed."""
+    middle = np.median(squared, axis=1) / MEDIAN_OF_SQUARE
+    total = np.cumsum(np.concatenate([[0.0], middle]))
+    row = np.arange(len(middle))
+    start = np.maximum(row + 1 - COMMON_SESSIONS, 0)
+    mean: Floats = (total[row + 1] - total[start]) / (row + 1 - start)
+    return np.maximum(mean, 1.0)[:, None]
+
+
+def _usual_square(squared: Floats) -> Floats:
+    """Median of each column's last ``SPREAD_WINDOW`` observations over that of a normal's squares, ``[T, K]``.
+
+    A median: a market's wild sessions and an option engine's rare misses are not a feature that has come apart.
+    """
+    out = np.full(squared.shape, np.nan)
+    for j in range(squared.shape[1]):
+        seen = np.flatnonzero(np.isfinite(squared[:, j]))
+        if len(seen) >= SPREAD_WINDOW:
+            windows = np.lib.stride_tricks.sliding_window_view(squared[seen, j], SPREAD_WINDOW)
+            out[seen[SPREAD_WINDOW - 1 :], j] = np.median(windows, axis=1) / MEDIAN_OF_SQUARE
+    return out
+
+
+def _standstill(columns: Floats, first: int, since: int) -> tuple[Floats, Floats]:
+    """Sessions in a row with the same value, ``[T, K]``, and the bound of each column ``[K]``."""
+    t = len(columns)
+    same = np.zeros(columns.shape, dtype=bool)
+    same[1:] = columns[1:] == columns[:-1]
+    row = np.arange(t)[:, None]
+    moved = np.maximum.accumulate(np.where(~same, row, 0), axis=0)
+    run = (row - moved).astype(np.float64)
+    longest = run[first:since].max(axis=0, initial=0.0)
+    return run, STILL_FACTOR * longest + STILL_EXTRA
+
+
+def _gap_excess(columns: Floats, first: int, since: int) -> Floats:
+    """Missing share of the last sessions less that of the reference, ``[T, K]``."""
+    missing = ~np.isfinite(columns)
+    total = np.cumsum(np.vstack([np.zeros((1, columns.shape[1])), missing]), axis=0)
+    recent = np.full(columns.shape, np.nan)
+    recent[GAP_WINDOW - 1 :] = (total[GAP_WINDOW:] - total[:-GAP_WINDOW]) / GAP_WINDOW
+    usual = missing[first:since].mean(axis=0) if since > first else np.zeros(columns.shape[1])
+    return recent - usual

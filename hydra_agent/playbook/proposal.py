@@ -1,0 +1,119 @@
+"""A proposal: at most two mutations of the champion's recipe, from a head; and when two recipes are the same."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from hydra_agent.playbook.mutations import Category, Mutation, MutationError
+from hydra_assets.models.recipe import Recipe
+
+MOST_VARIABLES = 2
+
+
+class Refusal(StrEnum):
+    """Why a proposal is not tried."""
+
+    NOT_POSSIBLE = "not_possible"
+    TOO_MANY_VARIABLES = "too_many_variables"
+    TRIED_BEFORE = "tried_before"
+    SAME_AS_ANOTHER = "same_as_another"
+    NO_BUDGET = "no_budget"
+    COOLING_DOWN = "cooling_down"
+    TOO_FAST = "too_fast"
+    NOT_DUE = "not_due"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a head proposes."""
+
+    head: str
+    mutations: tuple[Mutation, ...]
+    rationale: str
+
+    @property
+    def category(self) -> Category:
+        """The gravest of its mutations': research before structural before technical."""
+        order = list(Category)
+        return max((mutation.category for mutation in self.mutations), key=order.index)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Playbook ids."""
+        return tuple(mutation.id for mutation in self.mutations)
+
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        """Ids with their parameters, for records."""
+        return [{"id": mutation.id, **mutation.model_dump()} for mutation in self.mutations]
+
+    def recipe(self, champion: Recipe) -> Recipe:
+        """The recipe that is tried; MutationError where it cannot be made."""
+        if not 1 <= len(self.mutations) <= MOST_VARIABLES or len(set(self.ids)) != len(self.ids):
+            raise MutationError(f"{len(self.mutations)} mutations where one or two different ones are meant")
+        found = champion
+        for mutation in self.mutations:
+            found = mutation.applied(found)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A proposal that is not tried, with the reason."""
+
+    proposal: Proposal
+    reason: Refusal
+    message: str
+
+
+def flat(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as leaves by path; the order of features does not matter."""
+    content = recipe.model_dump(mode="json")
+    content["features"] = dict.fromkeys(sorted(content["features"]), True)
+    return dict(_leaves("", content))
+
+
+def _leaves(path: str, value: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(f"{path}.{key}" if path else str(key), inner)
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            yield from _leaves(f"{path}.{i}", inner)
+    else:
+        yield path, value
+
+
+def difference(before: Recipe, after: Recipe) -> dict[str, list[Any]]:
+    """What a recipe changes of another: path to [before, after], None for what is not there."""
+    one, other = flat(before), flat(after)
+    return {
+        path: [one.get(path), other.get(path)]
+        for path in sorted(one.keys() | other.keys())
+        if one.get(path) != other.get(path) or (path in one) != (path in other)
+    }
+
+
+NUMBER_TOLERANCE = 0.05
+"""Numbers that differ by less than this share of the larger are the same setting."""
+
+
+def distance(one: Recipe, other: Recipe) -> float:
+    """Settings in which two recipes differ, near-equal numbers counted by how far they are apart; 0 is the same."""
+    total = 0.0
+    for before, after in difference(one, other).values():
+        numbers = [value for value in (before, after) if isinstance(value, int | float) and not isinstance(value, bool)]
+        if len(numbers) == 2:
+            apart = abs(numbers[0] - numbers[1]) / max(abs(numbers[0]), abs(numbers[1]))
+            total += min(1.0, apart / NUMBER_TOLERANCE)
+        else:
+            total += 1.0
+    return total
+
+
+def digest(recipe: Recipe) -> str:
+    """Digest by which two spellings of a recipe are one."""
+    return hashlib.sha256(json.dumps(flat(recipe), sort_keys=True).encode()).hexdigest()
