@@ -100,6 +100,26 @@ def group_session_partitions(home: HomeConfig, markets: Sequence[MarketSpec]) ->
     )
 
 
+def markets_of_session() -> dg.MultiPartitionMapping:
+    """For a group's session the same session of the markets."""
+    return dg.MultiPartitionMapping(
+        {
+            MARKET: dg.DimensionPartitionMapping(GROUP, dg.AllPartitionMapping()),
+            SESSION: dg.DimensionPartitionMapping(SESSION, dg.IdentityPartitionMapping()),
+        }
+    )
+
+
+def group_of_session() -> dg.MultiPartitionMapping:
+    """For a market's session the same session of the groups."""
+    return dg.MultiPartitionMapping(
+        {
+            GROUP: dg.DimensionPartitionMapping(MARKET, dg.AllPartitionMapping()),
+            SESSION: dg.DimensionPartitionMapping(SESSION, dg.IdentityPartitionMapping()),
+        }
+    )
+
+
 def report_week_partitions() -> dg.TimeWindowPartitionsDefinition:
     """Report weeks, keyed by the Monday of the week that holds the report date."""
     return dg.TimeWindowPartitionsDefinition(

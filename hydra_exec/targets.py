@@ -13,6 +13,8 @@ from hydra_assets.replay.tables import ReplayConfig
 
 MAX_SETTLE_AGE_SESSIONS = 0
 KEY = ("market", "session")
+BLOCK = "block"
+"""Response of ``diagnosis`` to data that cannot be believed."""
 
 
 class TargetReason(StrEnum):
@@ -30,6 +32,10 @@ class TargetReason(StrEnum):
     """The session's options cannot be believed (``density_gate``), and with them neither can the prediction."""
     THESIS_GATE_RED = "thesis_gate_red"
     """The champion has not shown a net Sharpe ratio above zero out of sample: nothing is traded on a real source."""
+    NOT_OBSERVED = "not_observed"
+    """Nobody has looked at the session's health: what is not known to be sound is not traded on."""
+    BLOCKED = "blocked"
+    """The session's data cannot be believed (``diagnosis``), and an order could only be wrong."""
 
 
 def wanted_lots(
@@ -73,7 +79,12 @@ def wanted_lots(
 
 
 def target_positions(
-    predictions: pl.DataFrame, lots: pl.DataFrame, front: pl.DataFrame, red: pl.DataFrame, real: bool
+    predictions: pl.DataFrame,
+    lots: pl.DataFrame,
+    front: pl.DataFrame,
+    red: pl.DataFrame,
+    diagnosis: pl.DataFrame,
+    real: bool,
 ) -> pl.DataFrame:
     """Wanted positions of one market: rows of ``target_positions``, in the session's front contract.
 
@@ -87,6 +98,8 @@ def target_positions(
         The front row of each session of ``futures_curve``: session, contract, settle, settle_age_sessions.
     red
         Sessions, column ``session``, whose density gate is red.
+    diagnosis
+        session, exposure (share of its size that the market may trade) and response of ``diagnosis``.
     real
         Whether the home is on a real source: only there the density gate and the thesis gate block.
     """
@@ -98,6 +111,7 @@ def target_positions(
             maintain_order="left",
         )
         .join(lots, on=KEY, how="left", maintain_order="left")
+        .join(diagnosis.select("session", "exposure", "response"), on="session", how="left", maintain_order="left")
         .with_columns(pl.col("session").is_in(red["session"].implode()).alias("gate_red"))
     )
     cases = (
@@ -106,6 +120,8 @@ def target_positions(
         (pl.col("lots").is_null(), TargetReason.NO_SIZE),
         (pl.col("gate_red") & real, TargetReason.DENSITY_GATE_RED),
         (pl.col("thesis_gate").ne_missing("green") & real, TargetReason.THESIS_GATE_RED),
+        (pl.col("exposure").is_null(), TargetReason.NOT_OBSERVED),
+        (pl.col("response") == BLOCK, TargetReason.BLOCKED),
     )
     # The first case that holds decides: each is put before the ones after it.
     reason: pl.Expr = pl.lit(str(TargetReason.OK))
@@ -118,7 +134,8 @@ def target_positions(
         "contract",
         "probability_up",
         pl.when(pl.col("target_reason") == TargetReason.OK)
-        .then(pl.col("lots").cast(pl.Int64))
+        # Whole contracts towards zero: a part of one is none.
+        .then((pl.col("lots") * pl.col("exposure")).cast(pl.Int64))
         .otherwise(0)
         .alias("target_contracts"),
         "target_reason",

@@ -22,17 +22,7 @@ from hydra_assets.defs.registry import RegistryResource
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
-from hydra_assets.partitions import GROUP, MARKET, SESSION, group_session_partitions
-
-
-def markets_of_session() -> dg.MultiPartitionMapping:
-    """The same session of the datasets' markets."""
-    return dg.MultiPartitionMapping(
-        {
-            MARKET: dg.DimensionPartitionMapping(GROUP, dg.AllPartitionMapping()),
-            SESSION: dg.DimensionPartitionMapping(SESSION, dg.IdentityPartitionMapping()),
-        }
-    )
+from hydra_assets.partitions import group_session_partitions, markets_of_session
 
 
 def watching_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.AssetsDefinition]:

@@ -120,6 +120,8 @@ DECISIONS: dict[str, Column] = {
             "no_size",
             "density_gate_red",
             "thesis_gate_red",
+            "not_observed",
+            "blocked",
         ),
     ),
     "limit_reference": Column(F64, "price unit", "Settle that the order's limit is set from."),

@@ -9,6 +9,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from hydra_assets.columns import (
     DENSITY_GATE,
+    DIAGNOSIS,
     DIVERGENCE,
     FILLS,
     FUTURES_CURVE,
@@ -23,7 +24,7 @@ from hydra_assets.features.curve_group import held_returns
 from hydra_assets.home import HomeConfig
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import SessionCalendar
-from hydra_assets.partitions import market_session_partitions
+from hydra_assets.partitions import group_of_session, market_session_partitions
 from hydra_assets.quality_options import GateState
 from hydra_assets.replay.inputs import CURVE_COLUMNS, market_arrays
 from hydra_assets.replay.tables import ReplayConfig
@@ -103,20 +104,23 @@ def trading_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> li
         description=TARGET_POSITIONS.description,
         partitions_def=partitions,
         backfill_policy=policy,
-        deps=[PREDICTIONS.name, FUTURES_CURVE.name, DIVERGENCE.name, DENSITY_GATE.name],
+        deps=[
+            *(spec.name for spec in (PREDICTIONS, FUTURES_CURVE, DIVERGENCE, DENSITY_GATE)),
+            dg.AssetDep(DIAGNOSIS.name, partition_mapping=group_of_session()),
+        ],
         kinds={"deltalake", "polars"},
     )
     def wanted(
         context: dg.AssetExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
     ) -> dg.MaterializeResult[None]:
         def compute(part: MarketRange) -> pl.DataFrame:
-            predictions, curve, gate = (
-                lake.lake.read(name, markets=[part.market], first=part.first, last=part.last)
-                for name in (PREDICTIONS.name, FUTURES_CURVE.name, DENSITY_GATE.name)
+            predictions, curve, gate, diagnosis = (
+                lake.lake.read(spec.name, markets=[part.market], first=part.first, last=part.last)
+                for spec in (PREDICTIONS, FUTURES_CURVE, DENSITY_GATE, DIAGNOSIS)
             )
             red = gate.filter(pl.col("gate_state") == GateState.RED)
             lots = _wanted(home, lake, part)
-            return target_positions(predictions, lots, held_returns(curve), red, home.config.kind == "real")
+            return target_positions(predictions, lots, held_returns(curve), red, diagnosis, home.config.kind == "real")
 
         return derive(
             context,

@@ -85,10 +85,11 @@ def test_unknown_job_names_those_there_are(instance: dg.DagsterInstance) -> None
 
 def test_location_says_what_it_wants_in_a_cycle() -> None:
     wanted = SessionRange(("SIM_HE",), date(2025, 1, 6), date(2025, 1, 7))
-    assert location_requests(MODULE, wanted) == [
+    assert list(location_requests(MODULE, "cycle_runs", wanted)) == [
         JobRequest(MODULE, "toy_job", {"toy/range": "SIM_HE 2025-01-06 2025-01-07"})
     ]
-    assert location_requests("json", wanted) == []
+    assert list(location_requests(MODULE, "watch_runs", wanted)) == []
+    assert list(location_requests("json", "cycle_runs", wanted)) == []
 
 
 def test_runs_of_killed_processes_are_marked_failed_and_others_left(instance: dg.DagsterInstance) -> None:

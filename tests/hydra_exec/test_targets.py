@@ -133,27 +133,36 @@ def test_without_any_champion_there_are_no_lots() -> None:
     assert np.isnan(lots_of(none.head(0))).all()
 
 
-DAYS = [date(2025, 3, 3) + timedelta(days=i) for i in range(9)]
+DAYS = [date(2025, 3, 3) + timedelta(days=i) for i in range(11)]
 
 
 def cases() -> pl.DataFrame:
-    """Each row its own reason: ok, ok, no_champion, no_features, no_price, stale, no_size, density red, thesis red."""
-    reasons = ["ok"] * 2 + ["no_champion", "no_features"] + ["ok"] * 5
+    """Each row its own reason: ok, ok, then every other one in the order of the class."""
+    reasons = ["ok"] * 2 + ["no_champion", "no_features"] + ["ok"] * 7
     rows = pl.DataFrame(
         {
             "market": "SIM_HE",
             "session": DAYS,
-            "probability_up": [0.6, 0.4, None, None, 0.6, 0.6, 0.6, 0.6, 0.6],
+            "probability_up": [0.6, 0.4, None, None, *[0.6] * 7],
             "prediction_reason": reasons,
-            "thesis_gate": ["green"] * 2 + [None, "green"] + ["green"] * 4 + ["red"],
+            "thesis_gate": ["green"] * 2 + [None, "green"] + ["green"] * 4 + ["red", "green", "green"],
         }
     )
     return rows.with_columns(pl.lit(None, pl.Float64).alias(c) for c in PREDICTIONS.columns if c not in rows.columns)
 
 
+DIAGNOSED = pl.DataFrame(
+    {
+        "session": [day for i, day in enumerate(DAYS) if i != 9],
+        "exposure": [1.0, 0.6] + [1.0] * 7 + [0.0],
+        "response": ["none", "size_down"] + ["none"] * 7 + ["block"],
+    }
+)
+
+
 def targets(rows: pl.DataFrame, real: bool) -> pl.DataFrame:
     n = len(DAYS)
-    lots = pl.DataFrame({"market": "SIM_HE", "session": DAYS, "lots": [3.0, -4.0, 2.0, 2.0, 2.0, 2.0, None, 2.0, 2.0]})
+    lots = pl.DataFrame({"market": "SIM_HE", "session": DAYS, "lots": [3.0, -4.0, *[2.0] * 4, None, *[2.0] * 4]})
     front = pl.DataFrame(
         {
             "session": DAYS,
@@ -162,7 +171,7 @@ def targets(rows: pl.DataFrame, real: bool) -> pl.DataFrame:
             "settle_age_sessions": [int(i == 5) for i in range(n)],
         }
     )
-    return target_positions(rows, lots, front, pl.DataFrame({"session": [DAYS[7]]}), real)
+    return target_positions(rows, lots, front, pl.DataFrame({"session": [DAYS[7]]}), DIAGNOSED, real)
 
 
 def test_each_reason_by_construction() -> None:
@@ -177,9 +186,12 @@ def test_each_reason_by_construction() -> None:
         TargetReason.NO_SIZE,
         TargetReason.DENSITY_GATE_RED,
         TargetReason.THESIS_GATE_RED,
+        TargetReason.NOT_OBSERVED,
+        TargetReason.BLOCKED,
     ]
-    assert found["target_contracts"].to_list() == [3, -4, 0, 0, 0, 0, 0, 0, 0]
-    assert found["limit_reference"].to_list() == [100.0] * 4 + [None] + [100.0] * 4
+    # -4 at 0.6 of its size is two whole contracts.
+    assert found["target_contracts"].to_list() == [3, -2, *[0] * 9]
+    assert found["limit_reference"].to_list() == [100.0] * 4 + [None] + [100.0] * 6
     assert found["probability_up"].equals(cases()["probability_up"])
     assert dict(found.schema) == {name: TARGET_POSITIONS.schema[name] for name in found.columns}
     assert set(TargetReason) == set(found["target_reason"])
@@ -187,8 +199,8 @@ def test_each_reason_by_construction() -> None:
 
 def test_the_gates_block_where_money_is_real_and_nowhere_else() -> None:
     found = targets(cases(), real=False)
-    assert found["target_reason"].to_list()[-2:] == ["ok", "ok"]
-    assert found["target_contracts"].to_list()[-2:] == [2, 2]
+    assert found["target_reason"].to_list()[7:] == ["ok", "ok", "not_observed", "blocked"]
+    assert found["target_contracts"].to_list()[7:] == [2, 2, 0, 0]
     assert found.head(7).equals(targets(cases(), real=True).head(7))
 
 
@@ -196,7 +208,7 @@ def test_a_thesis_that_nobody_judged_is_not_green() -> None:
     unjudged = cases().with_columns(pl.lit(None, pl.String).alias("thesis_gate"))
     found = targets(unjudged, real=True)
     assert found["target_reason"].to_list()[:2] == [TargetReason.THESIS_GATE_RED] * 2
-    assert found["target_contracts"].to_list() == [0] * 9
+    assert found["target_contracts"].to_list() == [0] * 11
 
 
 def test_of_several_reasons_the_first_is_given() -> None:
@@ -210,5 +222,21 @@ def test_a_session_without_a_front_contract_has_no_price() -> None:
     rows = cases().head(1)
     lots = pl.DataFrame({"market": "SIM_HE", "session": DAYS[:1], "lots": [3.0]})
     schema = {"session": pl.Date, "contract": pl.String, "settle": pl.Float64, "settle_age_sessions": pl.Int64}
-    found = target_positions(rows, lots, pl.DataFrame(schema=schema), pl.DataFrame(schema={"session": pl.Date}), False)
+    found = target_positions(
+        rows, lots, pl.DataFrame(schema=schema), pl.DataFrame(schema={"session": pl.Date}), DIAGNOSED, False
+    )
     assert found["target_reason"].to_list() == ["no_price"]
+
+
+def test_a_halt_leaves_and_a_block_keeps() -> None:
+    halted = DIAGNOSED.with_columns(pl.lit(0.0).alias("exposure"), pl.lit("halt").alias("response"))
+    rows = cases().head(2)
+    lots = pl.DataFrame({"market": "SIM_HE", "session": DAYS[:2], "lots": [3.0, -4.0]})
+    front = pl.DataFrame(
+        {"session": DAYS[:2], "contract": "HE-2025-04", "settle": [100.0] * 2, "settle_age_sessions": [0] * 2}
+    )
+    red = pl.DataFrame(schema={"session": pl.Date})
+    left = target_positions(rows, lots, front, red, halted, False)
+    assert left.select("target_contracts", "target_reason").rows() == [(0, "ok"), (0, "ok")]
+    kept = target_positions(rows, lots, front, red, halted.with_columns(response=pl.lit("block")), False)
+    assert kept["target_reason"].to_list() == ["blocked", "blocked"]
