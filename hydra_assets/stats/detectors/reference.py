@@ -8,8 +8,8 @@ unless ``whiten`` is false. phi is the least-squares slope, by Kendall's correct
 first innovation after the reference is z itself, which has unit variance as well: nothing is assumed about how live
 values join the reference.
 
-Mean and standard deviation, not median and MAD: the MAD of a feature that is zero on most sessions is zero, and what a
-single value can add is bounded where it matters. Both are measured in docs/studies/detectors.md.
+Mean and standard deviation, not median and MAD: the MAD of a feature that is zero on most sessions is zero, and once
+values are held within bounds the two are equally quick (docs/studies/detectors.md).
 
 Source of the correction: M. G. Kendall, "Note on bias in the estimation of autocorrelation", Biometrika 41 (1954).
 """
