@@ -59,7 +59,7 @@ def columns_of(values: ArrayLike) -> Floats:
         msg = f"a series or columns are watched, not {raw.shape}"
         raise ValueError(msg)
     columns = raw[:, None] if raw.ndim == 1 else raw
-    return columns if np.isfinite(columns).all() else np.where(np.isfinite(columns), columns, np.nan)
+    return np.where(np.isinf(columns), np.nan, columns) if np.isinf(columns).any() else columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,5 +1,6 @@
 """What every detector promises: causal, indifferent to gaps, silent with a reason where nothing can be said."""
 
+import doctest
 import time
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hydra_assets.stats import detectors
 from hydra_assets.stats.detectors.cusum import Cusum
 from hydra_assets.stats.detectors.kolmogorov import KolmogorovSmirnov
 from hydra_assets.stats.detectors.library import Adwin, Kswin
@@ -194,3 +196,9 @@ def test_two_hundred_columns_at_once_are_quick():
         detector.statistics(values, reference)
     # 0.04 s here; a loop over columns in Python would take tens of seconds
     assert time.process_time() - mark < 2.0
+
+
+def test_the_example_of_the_package_runs():
+    found = doctest.testmod(detectors)
+    assert found.attempted > 5
+    assert found.failed == 0
