@@ -7,10 +7,10 @@ A home is simulated or real for its whole life; the two never mix. Everything un
 import os
 from datetime import date
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from hydra_assets.markets.model import SourceBinding, Strict
 
@@ -30,6 +30,9 @@ class Span(Strict):
 
 class HomeConfig(Strict):
     """Contents of ``home.yaml``."""
+
+    # A key that was pasted into the file must not come back in the error that refuses it.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     kind: Literal["simulated", "real"]
     markets: tuple[str, ...] = Field(min_length=1)
@@ -52,6 +55,8 @@ class HomeConfig(Strict):
     to the home, and None is none. Needs the extra ``transformer``."""
     webhook_url: str | None = None
     """Where alerts are posted besides the table and the log."""
+    llm: dict[str, Any] = Field(default_factory=dict)
+    """Language models that the agent may ask, as ``hydra_agent.llm.config`` reads them; no ``chain`` is none."""
 
     @model_validator(mode="after")
     def _never_mix(self) -> Self:
@@ -100,6 +105,11 @@ def read_home(path: Path) -> HomeConfig:
     except FileNotFoundError as error:
         msg = f"{path} is no home yet: run `hydra cycle` for the embedded market or `hydra init --real` for your own"
         raise HomeError(msg) from error
+    except yaml.MarkedYAMLError as error:
+        # Its own text quotes the line, and with it what was pasted there.
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        msg = f"{file}: line {line} is no YAML: {error.problem}"
+        raise HomeError(msg) from None
     except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
         msg = f"{file}: {error}"
         raise HomeError(msg) from error

@@ -114,22 +114,26 @@ def upgrade() -> None:
         "llm_calls",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         _instant("recorded_at"),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="when the call began"),
         sa.Column("touchpoint", sa.Text(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
-        sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("prompt_sha256", sa.Text(), nullable=False),
         sa.Column("prompt", sa.Text(), nullable=False),
         sa.Column("reply", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False, comment="what became of the call"),
+        _text("message"),
         sa.Column("tokens_in", sa.BigInteger(), nullable=False),
         sa.Column("tokens_out", sa.BigInteger(), nullable=False),
-        sa.Column("cost", sa.Double(), nullable=False),
+        sa.Column("tokens_reported", sa.Boolean(), nullable=False, comment="false where both counts are estimates"),
+        sa.Column("cost", sa.Double(), nullable=False, comment="in the currency of the provider's prices"),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         schema="hydra",
         comment="Append-only: every call of a language model, with what became of its reply.",
     )
+    op.create_index("ix_llm_calls_at", "llm_calls", ["at"], schema="hydra")
     op.drop_table("candidates", schema="hydra")
     for table in APPEND_ONLY:
         op.execute(
