@@ -10,15 +10,15 @@ import sys
 import numpy as np
 from scipy.stats import norm
 
+from hydra_agent.arena import replay_of
 from hydra_agent.healbench.edge_sizes import DRAG, PEAKED
-from hydra_agent.healbench.lab import ArrayLab, replay_of
+from hydra_agent.healbench.lab import ArrayLab
 from hydra_agent.healbench.observed import HORIZON
 from hydra_agent.healbench.oracle import expected_of, oracle_walk
 from hydra_agent.healbench.worlds import BenchWorld, WorldConfig, make_world
 from hydra_agent.view import Floats
 from hydra_assets.models.linear import Logistic
 from hydra_assets.models.recipe import FIRST_RECIPES, LOGISTIC, Recipe
-from hydra_assets.replay.tables import ReplayConfig
 from hydra_assets.sources.simulated.world import SESSIONS_PER_YEAR
 
 FIRST_SEED = 1_000_001
@@ -31,7 +31,7 @@ EVERY = (1, 2, 5)
 def attained(world: BenchWorld) -> float:
     """Annual Sharpe ratio of the oracle, net, without the luck of the path in its numerator."""
     late = slice(SESSIONS_PER_YEAR, None)
-    result = replay_of(world.truth.market, [oracle_walk(world)], ReplayConfig(), detail=True)
+    result = replay_of(world.truth.market, [oracle_walk(world)], detail=True)
     mean = expected_of(world, result)[0, late].mean()
     return float(mean / result.returns[0, late].std() * np.sqrt(SESSIONS_PER_YEAR))
 
@@ -73,7 +73,7 @@ def thinned(worlds: int, recipe: Recipe) -> Floats:
     for i in range(worlds):
         world = make_world(FIRST_SEED + i)
         walks = [ArrayLab(world.view, every).walk({"a": recipe}, len(world.view))["a"] for every in EVERY]
-        result = replay_of(world.truth.market, walks, ReplayConfig(), detail=True)
+        result = replay_of(world.truth.market, walks, detail=True)
         late = slice(walks[0].starts[0], None)
         mean, sd = expected_of(world, result)[:, late].mean(axis=1), result.returns[:, late].std(axis=1)
         found.append(mean / sd * np.sqrt(SESSIONS_PER_YEAR))

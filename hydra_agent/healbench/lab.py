@@ -2,7 +2,7 @@
 
 Rows of a matrix are (session, market), session first. A fold's fit depends on the rows of its own past alone, so a walk
 over more sessions begins with the same probabilities, and a fit that was made once is kept. Probabilities are not
-calibrated: the base rate of a fold's training rows stands beside them, as ``shares_of`` wants it.
+calibrated: the base rate of a fold's training rows stands beside them, as ``arena.shares_of_walk`` wants it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hydra_agent.view import UNKNOWN, GroupView, Walk, cut_market
+from hydra_agent.view import UNKNOWN, GroupView, Walk
 from hydra_assets.labels.known import LabelKind
 from hydra_assets.models.protocol import Fitted, ModelError
 from hydra_assets.models.recipe import Recipe
-from hydra_assets.replay.batched import replay
-from hydra_assets.replay.decisions import DecisionKind, Decisions, candidates_last
-from hydra_assets.replay.holding import net_of_cost, neutral_shares, over_horizon, round_trip_share
-from hydra_assets.replay.market import MarketArrays
-from hydra_assets.replay.result import ReplayResult
-from hydra_assets.replay.tables import ReplayConfig
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -149,36 +143,3 @@ class ArrayLab:
             rows = np.flatnonzero(trained)
             self._weights[span] = rows.astype(np.int64), uniqueness(exit_row, trained).reshape(-1)[rows]
         return self._weights[span]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Returns:
-    """Profit over the starting capital of candidates in their order, ``[candidate, T]`` each: net = gross - costs."""
-
-    net: Floats
-    gross: Floats
-    costs: Floats
-
-
-def shares_of_walk(market: MarketArrays, walk: Walk) -> Floats:
-    """Signed Kelly shares that a walk is worth after costs, held over its horizon, ``[T, M]``.
-
-    ``evaluation.strategies.shares_of`` on arrays.
-    """
-    horizon = walk.recipe.horizon_sessions
-    worth = net_of_cost(neutral_shares(walk.probability, walk.base), round_trip_share(market, horizon))
-    return over_horizon(worth, market.tradable, horizon)
-
-
-def replay_of(market: MarketArrays, walks: Sequence[Walk], config: ReplayConfig, detail: bool = False) -> ReplayResult:
-    """Replay walks over their common sessions, the first of the market's, in one batch."""
-    seen = cut_market(market, slice(0, len(walks[0].probability)))
-    values = np.stack([shares_of_walk(seen, walk) for walk in walks])
-    return replay(seen, Decisions(DecisionKind.KELLY, candidates_last(values)), config, detail=detail)
-
-
-def played(market: MarketArrays, walks: Sequence[Walk], config: ReplayConfig | None = None) -> Returns:
-    """What walks earned, one by one, in one replay of ``market``: the view's, or the true one behind it."""
-    result = replay_of(market, walks, config or ReplayConfig())
-    gross = np.asarray(result.gross_cents / result.capital_cents)
-    return Returns(result.returns, gross, gross - result.returns)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hydra_agent.healbench.lab import ArrayLab, Returns, fold_starts, played, replay_of
+from hydra_agent.arena import Returns, played, replay_of
+from hydra_agent.healbench.lab import ArrayLab, fold_starts
 from hydra_agent.healbench.worlds import BenchWorld
 from hydra_agent.view import Floats, Reign, Walk
 from hydra_assets.models.baseline import BaseRate
@@ -12,7 +13,6 @@ from hydra_assets.models.recipe import Recipe
 from hydra_assets.replay.costs import CENTS
 from hydra_assets.replay.market import MarketArrays
 from hydra_assets.replay.result import ReplayResult
-from hydra_assets.replay.tables import ReplayConfig
 
 ORACLE = "oracle"
 
@@ -73,7 +73,7 @@ def expected_net(world: BenchWorld, walks: Sequence[Walk]) -> Floats:
 
     The mean of a strategy's is its true net edge on the path, with a small part of the error of the realised one.
     """
-    return expected_of(world, replay_of(world.truth.market, walks, ReplayConfig(), detail=True))
+    return expected_of(world, replay_of(world.truth.market, walks, detail=True))
 
 
 def expected_of(world: BenchWorld, result: ReplayResult) -> Floats:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from itertools import product
 
-from hydra_agent.healbench.lab import ArrayLab, played
+from hydra_agent.arena import played
+from hydra_agent.healbench.lab import ArrayLab
 from hydra_agent.healbench.worlds import BenchWorld, make_world
 from hydra_agent.view import Walk
 from hydra_assets.models.recipe import FIRST_RECIPES, LOGISTIC, Recipe

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hydra_agent.healbench.lab import ArrayLab, Span, fold_starts, played, shares_of_walk, span_before, uniqueness
+from hydra_agent.arena import played, shares_of_walk
+from hydra_agent.healbench.lab import ArrayLab, Span, fold_starts, span_before, uniqueness
 from hydra_agent.healbench.worlds import BenchWorld, WorldConfig, make_world
 from hydra_agent.view import UNKNOWN, GroupView
 from hydra_assets.evaluation.strategies import replayed, shares_of

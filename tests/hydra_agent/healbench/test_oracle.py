@@ -5,9 +5,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from hydra_agent.arena import played
 from hydra_agent.healbench.calibrate import attained
 from hydra_agent.healbench.edge_sizes import EDGES
-from hydra_agent.healbench.lab import ArrayLab, played
+from hydra_agent.healbench.lab import ArrayLab
 from hydra_agent.healbench.oracle import expected_net, expected_of, first_reign, oracle_returns, oracle_walk
 from hydra_agent.healbench.worlds import BenchWorld, WorldConfig, make_world
 from hydra_assets.models.linear import Logistic
