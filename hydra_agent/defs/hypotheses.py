@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from hydra_agent.defs import assistant as language
 from hydra_agent.defs.group_watch import Parts, group_watch
 from hydra_agent.diagnose.causes import Diagnosis
 from hydra_agent.experiment.task import ExperimentKey
@@ -15,6 +16,7 @@ from hydra_agent.frames import session_of
 from hydra_agent.heads.base import Situation
 from hydra_agent.heads.budget import meta_diagnosis
 from hydra_agent.heads.hypothesise import Hypotheses, hypothesise
+from hydra_agent.llm.assistant import Assistant
 from hydra_agent.past import past_of
 from hydra_agent.playbook.proposal import difference
 from hydra_agent.watch import GroupWatch, causes_json
@@ -79,8 +81,13 @@ def hypotheses_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) ->
     return [hypotheses]
 
 
-def take_turn(parts: Parts, group: str, session: date, run_id: str, *, forced: bool = False) -> Turn:
-    """Observe, diagnose and, where it is warranted, plan experiments. Safe to repeat: a plan is written once."""
+def take_turn(
+    parts: Parts, group: str, session: date, run_id: str, *, forced: bool = False, assistant: Assistant | None = None
+) -> Turn:
+    """Observe, diagnose and, where it is warranted, plan experiments. Safe to repeat: a plan is written once.
+
+    ``assistant`` is asked when a plan is made; None takes that of the home.
+    """
     engine = parts.database.engine
     watch = group_watch(parts, group, session)
     if watch is None:
@@ -108,10 +115,12 @@ def take_turn(parts: Parts, group: str, session: date, run_id: str, *, forced: b
         return Turn("planned_before", f"{len(earlier)} experiments of this session are planned already", earlier)
     if not may(engine, AgentAction.EXPERIMENT, group, f"{group}.{now}", entry.message):
         return Turn("waits_for_a_person", "experiments need an approval: see `hydra experiments`")
-    return _plan(parts, watch, diagnosis, regime, run_id)
+    return _plan(parts, watch, diagnosis, regime, run_id, assistant or language.assistant_of(parts))
 
 
-def _plan(parts: Parts, watch: GroupWatch, diagnosis: Diagnosis, regime: str, run_id: str) -> Turn:
+def _plan(
+    parts: Parts, watch: GroupWatch, diagnosis: Diagnosis, regime: str, run_id: str, assistant: Assistant
+) -> Turn:
     """Ask the heads, keep to the budgets, and write the plan."""
     engine, group, row = parts.database.engine, watch.group, len(watch.view) - 1
     now = session_of(watch.view, row)
@@ -124,9 +133,12 @@ def _plan(parts: Parts, watch: GroupWatch, diagnosis: Diagnosis, regime: str, ru
     if champion is None:
         return Turn("no_champion", "there is no recipe to change: the first champion comes from the training dates")
     past = past_of(entries, watch.view.days)
-    situation = Situation(champion.model.recipe, diagnosis, len(watch.view), watch.view.feature_names)
-    found = hypothesise(situation, past, row)
-    keys = _write_plan(parts, watch, champion.model.recipe, found, now, regime, run_id)
+    recipe = champion.model.recipe
+    seen = language.reordered(engine, assistant, diagnosis, group, now, run_id)
+    extra = language.proposed(engine, assistant, recipe, seen, group, now, run_id)
+    situation = Situation(recipe, seen, len(watch.view), watch.view.feature_names)
+    found = hypothesise(situation, past, row, extra=extra)
+    keys = _write_plan(parts, watch, recipe, found, now, regime, run_id)
     if (meta := meta_diagnosis(past.experiments)) is not None:
         facts = {"experiments": meta.experiments, "passed": meta.passed, "broken": meta.broken, "by_head": meta.by_head}
         note = JournalEntry(
@@ -157,6 +169,8 @@ def _write_plan(
     for proposal, recipe in found.chosen:
         key = ExperimentKey.of(watch.group, now, recipe).text
         keys.append(key)
+        # A model's words are nobody's reason.
+        by_model = proposal.head == language.HEAD
         facts: dict[str, Any] = {
             "cycle": f"{watch.group}.{now}",
             "recipe": recipe.model_dump_json(),
@@ -175,8 +189,9 @@ def _write_plan(
                 head=proposal.head,
                 mutation="+".join(proposal.ids),
                 regime=regime,
-                message=proposal.rationale,
+                message="proposed by a language model" if by_model else proposal.rationale,
                 facts=facts,
+                note=proposal.rationale if by_model else "",
                 run_id=run_id,
             ),
         )
