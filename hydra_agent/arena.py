@@ -44,12 +44,12 @@ def replay_of(
 ) -> ReplayResult:
     """Replay walks over their common sessions, the first of the market's, in one batch.
 
-    ``factors`` ``[T, M]`` are the pipeline's size factors; ``detail`` keeps positions and fills.
+    ``factors`` ``[T, M]`` or ``[walk, T, M]`` are size factors; ``detail`` keeps positions and fills.
     """
     rows = len(walks[0].probability)
     seen = cut_market(market, slice(0, rows))
     values = np.stack([shares_of_walk(seen, walk) for walk in walks])
-    sized = None if factors is None else factors[:rows]
+    sized = None if factors is None else factors[..., :rows, :]
     decisions = Decisions(DecisionKind.KELLY, candidates_last(values), size_factor=sized)
     return replay(seen, decisions, config or ReplayConfig(), detail=detail)
 

@@ -75,16 +75,21 @@ def observe_data(view: GroupView) -> tuple[SignalTrack, ...]:
 
 
 def observe(
-    view: GroupView, reign: Reign | None, config: HealthConfig, data: Sequence[SignalTrack] | None = None
+    view: GroupView,
+    reign: Reign | None,
+    config: HealthConfig,
+    data: Sequence[SignalTrack] | None = None,
+    drift: Sequence[SignalTrack] | None = None,
 ) -> Health:
     """Everything that is watched; without a champion its data alone.
 
-    ``data`` takes the result of ``observe_data`` where it is at hand.
+    ``data`` takes the result of ``observe_data`` where it is at hand, ``drift`` that of ``drift_signals``: neither
+    depends on what the champion says.
     """
     found = tuple(observe_data(view) if data is None else data)
     if reign is not None:
         found += (
-            *drift_signals(view, reign.since, config.drift),
+            *(drift_signals(view, reign.since, config.drift) if drift is None else drift),
             *calibration_signals(view, reign, config.calibration),
             *performance_signals(reign, config.edge_warning_years, config.edge_critical_years),
         )

@@ -1,0 +1,21 @@
+"""Policies of the benchmark, each a plug-in behind ``protocol.Policy``; ``POLICIES`` has them all by name."""
+
+from collections.abc import Mapping
+
+from hydra_agent.healbench.policies.hydra import Hydra
+from hydra_agent.healbench.policies.protocol import Policy
+from hydra_agent.healbench.policies.simple import DoNothing, Oracle, RetrainEvery
+
+__all__ = ["POLICIES", "Policy"]
+
+POLICIES: Mapping[str, Policy] = {
+    policy.name: policy
+    for policy in (
+        DoNothing(),
+        RetrainEvery(21),
+        RetrainEvery(63),
+        RetrainEvery(126),
+        Hydra(),
+        Oracle(),
+    )
+}
