@@ -14,7 +14,7 @@ OFFSET_SD = 0.3
 """In log-odds, seven points of probability: how far a base rate is thought to move before it is seen to."""
 LEAST_OFFSET = 0.02
 MOST_MASKED = 3
-"""More features than these masked at once is no amendment any more."""
+"""Of more features than these the surest are masked: a model without a quarter of them is another model."""
 _STEPS = 20
 
 
@@ -37,14 +37,16 @@ def offset_of(outcomes: Floats, said: Floats) -> float:
 def amended(model: TrainedModel, response: Response, outcomes: Floats, said: Floats) -> TrainedModel | None:
     """The champion as a response wants it, None where it is so already.
 
-    A feature is unmasked once the diagnosis no longer names it.
+    ``outcomes`` (0 or 1) and ``said`` are ``[n]``, of the newest decisions; ``said`` is what the fit says *without* an
+    offset. So the offset is learned anew each time and not added to the one before, which was learned from the same
+    outcomes. A feature is unmasked once the diagnosis no longer names it.
     """
-    named = [name for name in response.masked if name in model.recipe.features]
-    masked = tuple(sorted(named))[:MOST_MASKED]
+    named = dict.fromkeys(name for name in response.masked if name in model.recipe.features)
+    masked = tuple(sorted(list(named)[:MOST_MASKED]))
     offset = model.offset
     if response.recalibrate and len(outcomes):
-        moved = offset_of(np.asarray(outcomes, dtype=np.float64), np.asarray(said, dtype=np.float64))
-        offset = model.offset + moved if abs(moved) >= LEAST_OFFSET else offset
+        found = offset_of(np.asarray(outcomes, dtype=np.float64), np.asarray(said, dtype=np.float64))
+        offset = found if abs(found - model.offset) >= LEAST_OFFSET else offset
     if masked == model.masked and offset == model.offset:
         return None
     return replace(model, masked=masked, offset=offset)

@@ -60,12 +60,3 @@ def steps(champion: Floats, predecessor: Floats, since: int, confirmed: bool = F
         if found.code is ECode.ABORT:
             return
         start, rules = row + 1, replace(BETS, confirm=_NEVER)
-
-
-def standing(champion: Floats, predecessor: Floats, since: int) -> tuple[float, float]:
-    """Where the wealth for and against stands at the last row; 1 and 1 before the first bet."""
-    gap = (champion - predecessor)[since + 1 :]
-    if not len(gap):
-        return 1.0, 1.0
-    track = e_process(gap, BETS)
-    return float(np.exp(track.log_e_for[-1])), float(np.exp(track.log_e_against[-1]))

@@ -33,6 +33,7 @@ def give_up_network() -> str:
     socket.socket.connect = refuse  # type: ignore[method-assign]  # whatever tries, tries through this
     socket.socket.connect_ex = refuse  # type: ignore[method-assign]  # likewise
     socket.socket.sendto = refuse  # type: ignore[method-assign]  # likewise
+    socket.socket.sendmsg = refuse  # type: ignore[method-assign]  # likewise
     socket.getaddrinfo = refuse
     return how
 
@@ -43,7 +44,11 @@ def hold_to(limits: dict[str, int]) -> None:
     if hasattr(libc, "prctl"):
         libc.prctl(DIE_WITH_PARENT, 9, 0, 0, 0)
     for name, value in limits.items():
-        resource.setrlimit(getattr(resource, name), (value, value))
+        kind = getattr(resource, name)
+        _, hard = resource.getrlimit(kind)
+        # A limit that is stricter already stays; only its owner could raise it.
+        own = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (own, own))
     os.nice(5)
 
 

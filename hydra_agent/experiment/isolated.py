@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -76,7 +75,8 @@ def run_task(task: Task, limits: Limits) -> Run:
     kernel = {"RLIMIT_AS": limits.memory_bytes, "RLIMIT_CPU": limits.cpu_seconds, "RLIMIT_FSIZE": limits.file_bytes}
     (task.folder / "limits.json").write_text(json.dumps(kernel), encoding="utf-8")
     began = monotonic()
-    command = [sys.executable, "-m", "hydra_agent.experiment.child", str(task.snapshot), str(task.folder)]
+    # Its own folder is no place to import from.
+    command = [sys.executable, "-P", "-m", "hydra_agent.experiment.child", str(task.snapshot), str(task.folder)]
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     # A core each: several run side by side.
     environment |= {
@@ -117,23 +117,17 @@ def finished(task: Task) -> Run | None:
     """The run that the folder holds: of this recipe and this snapshot, whole; else None."""
     try:
         result: dict[str, Any] = json.loads((task.folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        if (result["recipe_sha256"], result["snapshot"]) != (task.recipe.sha256, task.snapshot.name):
+            return None
+        seconds = float(result["seconds"])
+        if not result["trained"]:
+            return Run(task.key, RunReason.NOT_TRAINABLE, result["message"], seconds, result, None)
+        content = (task.folder / PREDICTIONS).read_bytes()
+        if hashlib.sha256(content).hexdigest() != result["predictions_sha256"]:
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    if (result.get("recipe_sha256"), result.get("snapshot")) != (task.recipe.sha256, task.snapshot.name):
-        return None
-    seconds = float(result["seconds"])
-    if not result["trained"]:
-        return Run(task.key, RunReason.NOT_TRAINABLE, result["message"], seconds, result, None)
-    predictions = _read(task.folder / PREDICTIONS, result["predictions_sha256"])
-    return None if predictions is None else Run(task.key, RunReason.DONE, "", seconds, result, predictions)
-
-
-def _read(file: Path, sha256: str) -> pl.DataFrame | None:
-    try:
-        content = file.read_bytes()
-    except OSError:
-        return None
-    return pl.read_parquet(content) if hashlib.sha256(content).hexdigest() == sha256 else None
+    return Run(task.key, RunReason.DONE, "", seconds, result, pl.read_parquet(content))
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,5 @@
 """An experiment's name, its folder, and the files in it."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +9,7 @@ from hydra_assets.models.recipe import Recipe
 
 RECIPE, RESULT, PREDICTIONS, LOG = "recipe.json", "result.json", "predictions.parquet", "log.txt"
 FEATURES_FILE, LABELS_FILE = "features.parquet", "labels.parquet"
-_KEY = re.compile(r"(?P<group>[A-Za-z0-9_]+)\.(?P<session>\d{4}-\d{2}-\d{2})\.(?P<recipe>[0-9a-f]{10})")
+_KEY = re.compile(r"(?P<group>[A-Za-z0-9_-]+)\.(?P<session>[0-9]{4}-[0-9]{2}-[0-9]{2})\.(?P<recipe>[0-9a-f]{10})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +27,17 @@ class ExperimentKey:
 
     @staticmethod
     def of(group: str, session: date, recipe: Recipe) -> "ExperimentKey":
-        """The key of a recipe's trial."""
-        return ExperimentKey(group, session, hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:10])
+        """The key of a recipe's trial; ValueError for a group whose name cannot be part of one."""
+        return ExperimentKey.read(ExperimentKey(group, session, recipe.sha256[:10]).text)
 
     @staticmethod
     def fits(text: str) -> bool:
         """Whether a text is a key."""
-        return _KEY.fullmatch(text) is not None
+        try:
+            ExperimentKey.read(text)
+        except ValueError:
+            return False
+        return True
 
     @staticmethod
     def read(text: str) -> "ExperimentKey":

@@ -12,7 +12,7 @@ from hydra_assets.models.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a head knows: the recipe that reigns, what is wrong, and how often each idea has been tried before."""
+    """What a head knows: the recipe that reigns, what is wrong, and what there is to work with."""
 
     champion: Recipe
     diagnosis: Diagnosis

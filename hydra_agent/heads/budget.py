@@ -1,13 +1,15 @@
 """How many experiments there may be, and whose: budgets by category, cooldown, velocity, reputation.
 
-Everything is computed from the experiments on record within a window of sessions. No counter is kept, so none can fail
-to be reset.
+Everything is computed from the experiments on record. No counter is kept, so none can fail to be reset: what limits
+the number of experiments looks at the last sessions only.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from scipy.optimize import brentq
 
 from hydra_agent.playbook.mutations import Category
 
@@ -55,7 +57,7 @@ class BudgetConfig:
         default_factory=lambda: {Category.TECHNICAL: 36, Category.STRUCTURAL: 18, Category.RESEARCH: 18}
     )
     cooldown_after: int = 24
-    """Failures in a row of a category after which it rests."""
+    """Failures in a row of a category after which it rests, and rests again after as many more."""
     cooldown_sessions: int = 10
     velocity_sessions: int = 5
     velocity_most: int = 40
@@ -92,39 +94,41 @@ def allowance(
     if sum(now - config.velocity_sessions < each.session_index <= now for each in history) >= config.velocity_most:
         return Allowance(0, BudgetReason.TOO_FAST)
     own = [each for each in history if each.category is category and each.session_index <= now]
-    row = 0
-    for each in reversed(own):
-        if each.outcome is ExperimentOutcome.PASSED:
-            break
-        row += 1
-    if row and row % config.cooldown_after == 0 and now - own[-1].session_index < config.cooldown_sessions:
+    failed = own[_after_last_pass(own) :]
+    # The failure that filled the row; experiments come by the dozen, so it is seldom the newest.
+    full = len(failed) // config.cooldown_after * config.cooldown_after
+    if full and now - failed[full - 1].session_index < config.cooldown_sessions:
         return Allowance(0, BudgetReason.COOLING_DOWN)
     spent = sum(now - config.window_sessions < each.session_index for each in own)
     left = config.per_window[category] - spent
     return Allowance(max(0, left), BudgetReason.OK if left > 0 else BudgetReason.SPENT)
 
 
-def shares(history: Sequence[Tried], heads: Sequence[str], config: BudgetConfig = DEFAULT_BUDGET) -> dict[str, float]:
-    """Share of a cycle that each head has: by the rate at which its experiments pass, within bounds; sums to 1.
+def _after_last_pass(history: Sequence[Tried]) -> int:
+    passed = [i for i, each in enumerate(history) if each.outcome is ExperimentOutcome.PASSED]
+    return passed[-1] + 1 if passed else 0
 
-    The rate is (passed + 1) / (tried + 4), so that a head without a record is neither trusted nor written off.
+
+def shares(history: Sequence[Tried], heads: Sequence[str], config: BudgetConfig = DEFAULT_BUDGET) -> dict[str, float]:
+    """Share of a cycle that each head has, by the rate at which its experiments ever passed; sums to 1.
+
+    The rate is (passed + 1) / (tried + 4), so that a head without a record is neither trusted nor written off. Shares
+    are proportional to it as far as the bounds let them: s_i = min(max(c r_i, least), most) with c such that they sum
+    to 1; equal ones where so few or so many heads are due that no such c exists.
     """
     rate = {
         head: (sum(e.head == head and e.outcome is ExperimentOutcome.PASSED for e in history) + 1.0)
         / (sum(e.head == head for e in history) + 4.0)
         for head in heads
     }
-    out = {head: value / sum(rate.values()) for head, value in rate.items()}
-    for _ in range(len(out)):
-        held = {head: min(max(value, config.share_least), config.share_most) for head, value in out.items()}
-        free = [head for head, value in held.items() if config.share_least < value < config.share_most]
-        rest = 1.0 - sum(held.values())
-        if abs(rest) < 1e-12 or not free:
-            out = held
-            break
-        out = {head: value + (rest / len(free) if head in free else 0.0) for head, value in held.items()}
-    total = sum(out.values())
-    return {head: value / total for head, value in out.items()}
+    if not config.share_least * len(rate) < 1.0 < config.share_most * len(rate):
+        return dict.fromkeys(rate, 1.0 / len(rate))
+
+    def held(scale: float) -> dict[str, float]:
+        return {head: min(max(scale * value, config.share_least), config.share_most) for head, value in rate.items()}
+
+    scale = brentq(lambda c: sum(held(c).values()) - 1.0, 0.0, 1.0 / min(rate.values()))
+    return held(scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +143,9 @@ class MetaDiagnosis:
 
 
 def meta_diagnosis(history: Sequence[Tried], config: BudgetConfig = DEFAULT_BUDGET) -> MetaDiagnosis | None:
-    """Due after every ``meta_every`` experiments; None in between."""
-    if not history or len(history) % config.meta_every:
+    """Due where the newest session's experiments fill another ``meta_every``; None in between."""
+    before = sum(each.session_index != history[-1].session_index for each in history)
+    if len(history) // config.meta_every == before // config.meta_every:
         return None
     last = history[-config.meta_every :]
     passed = sum(each.outcome is ExperimentOutcome.PASSED for each in last)

@@ -15,7 +15,7 @@ from hydra_agent.heads.budget import (
 from hydra_agent.heads.research import ResearchHead
 from hydra_agent.heads.structural import StructuralHead
 from hydra_agent.heads.technical import TechnicalHead
-from hydra_agent.playbook.mutations import Category
+from hydra_agent.playbook.mutations import Category, MutationError
 from hydra_agent.playbook.proposal import Proposal, Refusal, Refused, distance
 from hydra_assets.models.recipe import Recipe
 
@@ -24,6 +24,8 @@ SAME_DISTANCE = 0.5
 """Settings' distance below which two recipes are the same trial."""
 RETRY_SESSIONS = 63
 """Sessions after which a recipe that failed may be tried again: it is another market then."""
+EXTRA_SHARE = 0.25
+"""Share of a cycle that proposals from elsewhere may have: the heads always have their turn."""
 _REASON = {
     BudgetReason.SPENT: Refusal.NO_BUDGET,
     BudgetReason.COOLING_DOWN: Refusal.COOLING_DOWN,
@@ -68,8 +70,8 @@ def hypothesise(
     heads
         Who proposes; each in its own rhythm.
     extra
-        Proposals from elsewhere (a language model), valid ones of the playbook; they come first and are held to the
-        same rules, budgets and gates.
+        Proposals from elsewhere (a language model); they come first, are at most ``EXTRA_SHARE`` of the cycle, and are
+        held to the same rules, budgets and gates.
     """
     due = [head for head in heads if now - past.last_turn.get(head.name, -(10**9)) >= head.every_sessions]
     share = shares(past.experiments, [head.name for head in due], config) if due else {}
@@ -80,26 +82,32 @@ def hypothesise(
     refused: list[Refused] = []
 
     def take(proposal: Proposal) -> bool:
-        recipe = proposal.recipe(situation.champion)
+        try:
+            recipe = proposal.recipe(situation.champion)
+        except MutationError as impossible:
+            refused.append(Refused(proposal, Refusal.NOT_POSSIBLE, str(impossible)))
+            return False
         if any(distance(recipe, other) < SAME_DISTANCE for other in recent):
             refused.append(Refused(proposal, Refusal.TRIED_BEFORE, "tried lately"))
         elif any(distance(recipe, other) < SAME_DISTANCE for _, other in chosen):
             refused.append(Refused(proposal, Refusal.SAME_AS_ANOTHER, "in this cycle already"))
         elif spare[proposal.category] < 1:
-            reason = left[proposal.category].reason
-            refused.append(Refused(proposal, _REASON.get(reason, Refusal.NO_BUDGET), f"{proposal.category}: {reason}"))
+            reason = _REASON.get(left[proposal.category].reason, Refusal.NO_BUDGET)
+            refused.append(Refused(proposal, reason, f"nothing is left to {proposal.category} experiments"))
         else:
             spare[proposal.category] -= 1
             chosen.append((proposal, recipe))
             return True
         return False
 
-    for proposal in extra:
-        take(proposal)
-    for head in due:
-        room = max(1, round(share[head.name] * config.per_cycle))
-        for proposal in head.propose(situation):
+    def take_from(proposals: Sequence[Proposal], share: float) -> None:
+        room = max(1, round(share * config.per_cycle))
+        for proposal in proposals:
             if room < 1 or len(chosen) >= config.per_cycle:
                 break
             room -= take(proposal)
+
+    take_from(extra, EXTRA_SHARE)
+    for head in due:
+        take_from(head.propose(situation), share[head.name])
     return Hypotheses(tuple(chosen), tuple(refused))

@@ -89,7 +89,6 @@ def matrix_of(trials: Sequence[Trial], days: Ints) -> Floats:
     """Returns of trials on given days, ``[trial, n]``; NaN where a trial was not evaluated."""
     out = np.full((len(trials), len(days)), np.nan)
     for i, trial in enumerate(trials):
-        place = np.searchsorted(trial.days, days)
-        there = (place < len(trial.days)) & (trial.days[np.minimum(place, len(trial.days) - 1)] == days)
-        out[i, there] = trial.returns[place[there]]
+        _, here, there = np.intersect1d(days, trial.days, assume_unique=True, return_indices=True)
+        out[i, here] = trial.returns[there]
     return out

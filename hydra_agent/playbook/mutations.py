@@ -176,11 +176,10 @@ class Blend(Mutation):
         """An ensemble of the two standing kinds."""
         if isinstance(recipe.model, Ensemble):
             raise MutationError(f"{self.id}: it is one already")
-        own = recipe.model.model_dump()
-        other = standing("lightgbm" if recipe.model.kind == "logistic" else "logistic", recipe)
         if recipe.model.kind not in {"logistic", "lightgbm"}:
             raise MutationError(f"{self.id}: {recipe.model.kind} is no member")
-        return {"model": {"kind": "ensemble", "members": [own, other]}}
+        other = standing("lightgbm" if recipe.model.kind == "logistic" else "logistic", recipe)
+        return {"model": {"kind": "ensemble", "members": [recipe.model.model_dump(), other]}}
 
 
 class DropGroup(Mutation):

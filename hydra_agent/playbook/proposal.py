@@ -1,7 +1,5 @@
 """A proposal: at most two mutations of the champion's recipe, from a head; and when two recipes are the same."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,13 +15,12 @@ class Refusal(StrEnum):
     """Why a proposal is not tried."""
 
     NOT_POSSIBLE = "not_possible"
-    TOO_MANY_VARIABLES = "too_many_variables"
+    """The playbook or the recipe's own rules do not allow it."""
     TRIED_BEFORE = "tried_before"
     SAME_AS_ANOTHER = "same_as_another"
     NO_BUDGET = "no_budget"
     COOLING_DOWN = "cooling_down"
     TOO_FAST = "too_fast"
-    NOT_DUE = "not_due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,8 @@ class Proposal:
         found = champion
         for mutation in self.mutations:
             found = mutation.applied(found)
+        if flat(found) == flat(champion):
+            raise MutationError(f"{' and '.join(self.ids)} take each other back")
         return found
 
 
@@ -112,8 +111,3 @@ def distance(one: Recipe, other: Recipe) -> float:
         else:
             total += 1.0
     return total
-
-
-def digest(recipe: Recipe) -> str:
-    """Digest by which two spellings of a recipe are one."""
-    return hashlib.sha256(json.dumps(flat(recipe), sort_keys=True).encode()).hexdigest()

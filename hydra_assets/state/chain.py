@@ -130,13 +130,19 @@ def verify(entries: Sequence[Entry], anchor: Anchor | None) -> ChainVerdict:
             )
         before = entry
     newest = before.seq if before else 0
-    if anchor is not None and (newest < anchor.seq or entries[anchor.seq - 1].sha256 != anchor.sha256):
+    if anchor is not None and not holds(entries, anchor):
+        first = min(newest + 1, anchor.seq)
         return ChainVerdict(
-            ChainReason.CUT_OFF, newest + 1, f"the ledger once had {anchor.seq} entries and the last of them is gone"
+            ChainReason.CUT_OFF, first, f"the ledger once had {anchor.seq} entries and the last of them is gone"
         )
     if before is None:
         return ChainVerdict(ChainReason.EMPTY, None, "no entry yet")
     return ChainVerdict(ChainReason.INTACT, None, f"{len(entries)} entries, each follows the one before it")
+
+
+def holds(entries: Sequence[Entry], anchor: Anchor) -> bool:
+    """Whether an anchor's entry is in its place among ``entries``, which are numbered from 1."""
+    return 1 <= anchor.seq <= len(entries) and entries[anchor.seq - 1].sha256 == anchor.sha256
 
 
 def _digest(seq: int, kind: str, model_group: str, subject: str, body: str, series: bytes | None, previous: str) -> str:

@@ -102,7 +102,7 @@ def _conditions(query: JournalQuery) -> list[sa.ColumnElement[bool]]:
         (journal.c.outcome, query.outcomes),
         (journal.c.regime, query.regimes),
     )
-    found = [column.in_(wanted) for column, wanted in named if wanted]
+    found: list[sa.ColumnElement[bool]] = [column.in_(wanted) for column, wanted in named if wanted]
     if query.model_group:
         found.append(journal.c.model_group == query.model_group)
     if query.tags:
@@ -111,7 +111,10 @@ def _conditions(query: JournalQuery) -> list[sa.ColumnElement[bool]]:
         found.append(journal.c.session >= query.date_from)
     if query.date_to is not None:
         found.append(journal.c.session <= query.date_to)
-    if query.text:
+    if "\0" in query.text:
+        # No text of the database holds it, and the driver refuses to ask.
+        found.append(sa.false())
+    elif query.text:
         part = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         found.append(
             sa.or_(

@@ -28,7 +28,10 @@ class TrialLedger:
     def append(
         self, kind: EntryKind, model_group: str, subject: str, facts: Mapping[str, Any], series: bytes | None = None
     ) -> Entry:
-        """Add an entry, or give back the one of that kind, group and subject: appending again changes nothing."""
+        """Add an entry, or give back the one of that kind, group and subject: appending again changes nothing.
+
+        A ledger that was touched goes on recording, and its anchor stays where it is: what was done stays visible.
+        """
         own = sa.select(*_COLUMNS).where(
             trial_ledger.c.kind == str(kind),
             trial_ledger.c.model_group == model_group,
@@ -47,11 +50,12 @@ class TrialLedger:
                     )
                 )
         # A kill before this line leaves an older anchor, which the chain still holds.
-        self._write_anchor(Anchor(entry.seq, entry.sha256))
+        with self.engine.begin() as connection, advisory_lock(connection, Lock.LEDGER):
+            self._move_anchor(connection, Anchor(entry.seq, entry.sha256))
         return entry
 
     def entries(self) -> list[Entry]:
-        """All entries in order, whether or not they can be believed."""
+        """All entries in order, whether or not they can be believed; LedgerError for a kind that there is not."""
         with self.engine.connect() as connection:
             return [_entry(row) for row in connection.execute(sa.select(*_COLUMNS).order_by(trial_ledger.c.seq))]
 
@@ -65,7 +69,7 @@ class TrialLedger:
         return [entry for entry in entries if model_group in {None, entry.model_group}]
 
     def verdict(self) -> ChainVerdict:
-        """Whether the ledger can be believed."""
+        """Whether the ledger can be believed; LedgerError where not even its rows or its anchor can be read."""
         return verify(self.entries(), self.anchor())
 
     def anchor(self) -> Anchor | None:
@@ -75,14 +79,17 @@ class TrialLedger:
             return Anchor(int(read["seq"]), str(read["sha256"]))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as broken:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as broken:
             msg = f"{self.anchor_file.name} cannot be read; it was written by something else"
             raise LedgerError(msg) from broken
 
-    def _write_anchor(self, anchor: Anchor) -> None:
+    def _move_anchor(self, connection: sa.Connection, anchor: Anchor) -> None:
+        """Write an anchor over an older one that the chain still holds."""
         current = self.anchor()
-        if current is not None and current.seq >= anchor.seq:
-            return
+        if current is not None:
+            held = connection.scalar(sa.select(trial_ledger.c.sha256).where(trial_ledger.c.seq == current.seq))
+            if current.seq >= anchor.seq or held != current.sha256:
+                return
         temporary = self.anchor_file.with_suffix(".tmp")
         temporary.write_text(json.dumps({"seq": anchor.seq, "sha256": anchor.sha256}), encoding="utf-8")
         temporary.replace(self.anchor_file)
@@ -90,4 +97,9 @@ class TrialLedger:
 
 def _entry(row: sa.Row[Any]) -> Entry:
     fields = dict(row._mapping)
-    return Entry(**fields | {"kind": EntryKind(fields["kind"])})
+    try:
+        kind = EntryKind(fields["kind"])
+    except ValueError as unknown:
+        msg = f"the trial ledger was touched: entry {fields['seq']} is a {fields['kind']!r}, which there is not"
+        raise LedgerError(msg) from unknown
+    return Entry(**fields | {"kind": kind})

@@ -54,7 +54,9 @@ def test_concurrent_migrations_of_an_empty_database(postgres_server: TestServer)
             assert list(pool.map(run, range(4))) == [True] * 4
 
 
-@pytest.mark.parametrize("table", ["partition_content", "system_state", "promotions"])
+@pytest.mark.parametrize(
+    "table", ["partition_content", "system_state", "promotions", "champion_stages", "journal", "autonomy", "llm_calls"]
+)
 def test_append_only_tables_refuse_change(state_engine: sa.Engine, table: str) -> None:
     rows = metadata.tables[f"{SCHEMA}.{table}"]
     for statement in (sa.delete(rows), sa.update(rows).values(id=sa.text("DEFAULT")), sa.text(f"TRUNCATE {rows}")):
