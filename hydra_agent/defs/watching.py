@@ -6,6 +6,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
+from hydra_agent.defs.demand import conclude_watch
 from hydra_agent.defs.group_watch import Parts, group_watch
 from hydra_agent.defs.pictures import causes_picture, health_picture
 from hydra_assets.columns import (
@@ -83,7 +84,11 @@ def watching_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> l
                 return pl.DataFrame(schema=DIAGNOSIS.schema)
             return watch.diagnosis_rows(part.market, part.first, part.last)
 
-        return derive(context, DIAGNOSIS, Resources(home, lake, database), compute, causes_picture)
+        result = derive(context, DIAGNOSIS, Resources(home, lake, database), compute, causes_picture)
+        changed = conclude_watch(parts, last_of(context), context.run.run_id)
+        if changed is not None and changed.changed:
+            context.log.warning(f"system state: {changed.before} to {changed.after}")
+        return result
 
     return [champion_health, diagnosis]
 
