@@ -1,11 +1,14 @@
 """A trained model is its recipe, its snapshot and what it has earned; its artefact is these bytes and no others."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy.special import logit
 
+from hydra_assets.models.artefact import opened, sealed
 from hydra_assets.models.calibration import OutOfFold, calibrate
 from hydra_assets.models.conformal import venn_abers
 from hydra_assets.models.evaluate import score
@@ -205,3 +208,57 @@ def test_contributions_add_up_to_the_log_odds(recipe: Recipe) -> None:
     raw = model.raw_probability(rows)
     assert found.sum(axis=1) == pytest.approx(np.log(raw / (1.0 - raw)), abs=1e-9)
     assert fitted(BLIND).contributions(rows) is None
+
+
+@pytest.mark.parametrize("recipe", [SEEING, BOOSTED])
+def test_a_masked_feature_is_a_missing_one(recipe: Recipe) -> None:
+    model = fitted(recipe, learned())
+    masked = replace(model, masked=("tilt",))
+    absent = GROUP.features.with_columns(pl.lit(None, pl.Float64).alias("tilt"))
+    assert masked.predicted(GROUP.features).equals(model.predicted(absent))
+    assert not masked.predicted(GROUP.features).equals(model.predicted(GROUP.features))
+    told = masked.contributions(GROUP.features)
+    assert told is not None
+    assert np.array_equal(told, np.asarray(model.contributions(absent)))
+    # Whatever the feature says: it is not looked at.
+    wild = GROUP.features.with_columns(pl.lit(1e6).alias("tilt"))
+    assert masked.predicted(wild).equals(masked.predicted(GROUP.features))
+    # What the recipe does not have cannot be masked; with every feature gone there is an answer still.
+    assert replace(model, masked=("slope",)).predicted(GROUP.features).equals(model.predicted(GROUP.features))
+    assert replace(model, masked=("tilt", "carry")).raw_probability(GROUP.features).std() == pytest.approx(0.0)
+
+
+def test_an_offset_moves_all_that_is_said_by_as_much() -> None:
+    model = fitted(found=learned())
+    moved = replace(model, offset=0.4)
+    before, after = (each.predicted(GROUP.features) for each in (model, moved))
+    assert after["probability_raw"].equals(before["probability_raw"])
+    for name in ("probability_up", "probability_lower", "probability_upper", "base_rate"):
+        one, other = (rows[name].to_numpy() for rows in (before, after))
+        assert logit(other) - logit(one) == pytest.approx(0.4, abs=1e-9), name
+    assert logit(0.5987) == pytest.approx(0.4, abs=1e-3)
+    # Without an interval there is none to move.
+    assert replace(fitted(), offset=0.4).predicted(GROUP.features)["probability_lower"].null_count() == 600
+    back = replace(moved, offset=0.0).predicted(GROUP.features)
+    assert back.equals(before)
+
+
+def test_an_amendment_is_another_artefact_of_the_same_fit() -> None:
+    model = fitted(found=learned())
+    others = [replace(model, masked=("tilt",)), replace(model, offset=-0.25), model]
+    assert len({other.sha256 for other in others}) == 3
+    for other in others:
+        again = TrainedModel.from_bytes(other.to_bytes(), other.sha256)
+        assert (again.masked, again.offset, again.sha256) == (other.masked, other.offset, other.sha256)
+        assert again.fitted.to_json() == model.fitted.to_json()
+        assert again.predicted(GROUP.features).equals(other.predicted(GROUP.features))
+
+
+def test_an_artefact_of_before_amendments_is_read() -> None:
+    model = fitted()
+    kind, content = opened(model.to_bytes().decode(), model.sha256)
+    del content["masked"], content["offset"]
+    old = sealed(kind, content).encode()
+    again = TrainedModel.from_bytes(old, hashlib.sha256(old).hexdigest())
+    assert (again.masked, again.offset) == ((), 0.0)
+    assert again.to_bytes() == model.to_bytes()

@@ -25,8 +25,8 @@ from hydra_assets.registry.champions import (
     standing_of,
 )
 from hydra_assets.registry.port import RegistryError, VersionState
-from hydra_assets.state.promotions import PromotionConflictError, current_champion, promote
-from hydra_assets.state.records import Promotion
+from hydra_assets.state.promotions import PromotionConflictError, current_champion, promote, stages_of
+from hydra_assets.state.records import ChampionStage, Promotion, StageKind
 from tests.support.groups import BLIND, NAMES
 from tests.support.registry import MemoryRegistry
 
@@ -38,9 +38,9 @@ def model(cutoff: date, rate: float = 0.5, recipe: Recipe = BLIND) -> TrainedMod
     return TrainedModel("x", recipe, cutoff, "snapshot", 500, FittedBaseRate(NAMES, {}, rate), AS_IT_IS, rate, False)
 
 
-def champion(version: int, cutoff: date, rate: float = 0.5) -> Champion:
+def champion(version: int, cutoff: date, rate: float = 0.5, after: date | None = None) -> Champion:
     fitted = model(cutoff, rate)
-    return Champion(version, fitted.sha256, fitted)
+    return Champion(version, fitted.sha256, fitted, after or cutoff)
 
 
 FIRST, SECOND = champion(1, MARCH), champion(2, JUNE)
@@ -61,6 +61,9 @@ FIRST, SECOND = champion(1, MARCH), champion(2, JUNE)
         ([FIRST, SECOND], date(2023, 12, 31), Standing.OLDER_THAN_CHAMPION),
         # Whatever the order of promotions, the newest cutoff counts.
         ([SECOND, FIRST], date(2024, 5, 1), Standing.OLDER_THAN_CHAMPION),
+        # Taken back in July to the fit of March: what was known before July is not fitted any more, June's neither.
+        ([FIRST, SECOND, champion(1, MARCH, after=date(2024, 7, 15))], date(2024, 7, 1), Standing.OLDER_THAN_CHAMPION),
+        ([FIRST, SECOND, champion(1, MARCH, after=date(2024, 7, 15))], date(2024, 7, 16), Standing.REFIT_DUE),
     ],
 )
 def test_standings(reigning: list[Champion], cutoff: date, standing: Standing) -> None:
@@ -80,6 +83,11 @@ def test_a_session_has_the_champion_that_knew_only_earlier_ones() -> None:
     late = champion(4, MARCH, rate=0.7)
     assert champion_as_of([*both, late], date(2024, 7, 1)) is SECOND
     assert champion_as_of([*both, late], date(2024, 4, 1)) is late
+    # What counts is since when it decides and not what it was trained on.
+    back = champion(1, MARCH, after=SEPTEMBER)
+    assert champion_as_of([*both, back], SEPTEMBER) is SECOND
+    assert champion_as_of([*both, back], date(2024, 10, 1)) is back
+    assert champion_as_of([*both, back], date.max) is back
 
 
 def test_an_entry_says_all_of_a_model() -> None:
@@ -109,7 +117,7 @@ def test_crowning_is_a_row_and_an_alias_once(state_engine: sa.Engine) -> None:
     for _ in range(2):
         crown(state_engine, registry, "sim", model(MARCH), Record(), WHY)
     assert current_champion(state_engine, "sim") == Promotion(
-        "sim", 1, "sim/1", model(MARCH).sha256, BLIND.sha256, None, "by_test", "run 1"
+        "sim", 1, "sim/1", model(MARCH).sha256, BLIND.sha256, None, "by_test", MARCH, "run 1"
     )
     assert registry.aliases == {"sim": 1}
     crown(state_engine, registry, "sim", model(JUNE), Record(), WHY)
@@ -123,7 +131,46 @@ def test_crowning_is_a_row_and_an_alias_once(state_engine: sa.Engine) -> None:
         (1, MARCH, model(MARCH).sha256),
         (2, JUNE, model(JUNE).sha256),
     ]
+    assert [(c.after, c.reason) for c in found] == [(MARCH, "by_test"), (JUNE, "by_test")]
     assert champions_of(state_engine, registry, "grains") == []
+    assert stages_of(state_engine, "sim") == []
+
+
+def test_a_promotion_takes_effect_when_its_cause_says_and_at_its_size(state_engine: sa.Engine) -> None:
+    registry = MemoryRegistry()
+    first = Cause("first_champion", "run 1", size_fraction=0.25)
+    second = Cause("experiment", "run 2", effective_after=SEPTEMBER, size_fraction=1.0)
+    other = BLIND.model_copy(update={"seed": 8})
+    for _ in range(2):
+        crown(state_engine, registry, "sim", model(MARCH), Record(), first)
+    for _ in range(2):
+        crown(state_engine, registry, "sim", model(JUNE, recipe=other), Record(), second)
+    stages = [(s.recipe_sha256, s.effective_after, s.stage, s.size_fraction) for s in stages_of(state_engine, "sim")]
+    assert stages == [
+        (BLIND.sha256, MARCH, StageKind.PROVISIONAL, 0.25),
+        (other.sha256, SEPTEMBER, StageKind.FULL, 1.0),
+    ]
+    assert [s.reason for s in stages_of(state_engine, "sim")] == ["first_champion", "experiment"]
+    found = champions_of(state_engine, registry, "sim")
+    assert [c.after for c in found] == [MARCH, SEPTEMBER]
+    assert champion_as_of(found, SEPTEMBER) is found[0]
+    assert champion_as_of(found, date(2024, 10, 1)) is found[1]
+
+
+def test_a_predecessor_comes_back_as_the_version_that_it_was(state_engine: sa.Engine) -> None:
+    registry = MemoryRegistry()
+    for fitted, cause in (
+        (model(MARCH), WHY),
+        (model(JUNE), WHY),
+        (model(MARCH), Cause("rolled_back", "run 3", effective_after=SEPTEMBER, size_fraction=1.0)),
+    ):
+        crown(state_engine, registry, "sim", fitted, Record(), cause)
+    current = current_champion(state_engine, "sim")
+    assert current is not None
+    assert (current.version, current.previous_version, current.effective_after) == (1, 2, SEPTEMBER)
+    assert registry.aliases == {"sim": 1}
+    assert len(registry.entries["sim"]) == 2
+    assert [c.version for c in champions_of(state_engine, registry, "sim")] == [1, 2, 1]
 
 
 def test_the_alias_is_repaired_from_the_record(state_engine: sa.Engine) -> None:
@@ -142,10 +189,10 @@ def test_a_champion_of_meanwhile_is_not_overruled(state_engine: sa.Engine, monke
     crown(state_engine, registry, "sim", model(MARCH), Record(), WHY)
     real = module.promote
 
-    def overtaken(engine: sa.Engine, promotion: Promotion) -> None:
+    def overtaken(engine: sa.Engine, promotion: Promotion, stage: ChampionStage | None = None) -> None:
         monkeypatch.setattr(module, "promote", real)
         crown(engine, registry, "sim", model(SEPTEMBER), Record(), WHY)
-        real(engine, promotion)
+        real(engine, promotion, stage)
 
     monkeypatch.setattr(module, "promote", overtaken)
     with pytest.raises(PromotionConflictError):
@@ -166,6 +213,6 @@ def test_damage_to_a_champion_is_seen(state_engine: sa.Engine) -> None:
     with pytest.raises(ModelError) as damaged:
         champions_of(state_engine, registry, "sim")
     assert damaged.value.reason is ModelReason.DAMAGED_ARTEFACT
-    promote(state_engine, Promotion("grains", 1, "grains/9", "a", "b", None, "by_test"))
+    promote(state_engine, Promotion("grains", 1, "grains/9", "a", "b", None, "by_test", MARCH))
     with pytest.raises(RegistryError, match="grains/9"):
         champions_of(state_engine, registry, "grains")

@@ -15,7 +15,8 @@ from hydra_assets.registry import champions, succession
 from hydra_assets.registry.champions import Cause, Champion, Record, champion_as_of, champions_of, crown
 from hydra_assets.registry.port import RegistryError, VersionState
 from hydra_assets.registry.succession import NOT_TRAINABLE, REFIT_HELD_BACK, Case, Outcome, succeed
-from hydra_assets.state.promotions import current_champion
+from hydra_assets.state.promotions import current_champion, stages_of
+from hydra_assets.state.records import StageKind
 from hydra_assets.state.tables import promotions
 from hydra_assets.stats.gate_records import GateConfig
 from hydra_assets.verdict import Severity, Verdict
@@ -130,6 +131,11 @@ def test_a_strong_edge_is_crowned_and_refitted_on_the_next_date(home: Home) -> N
     assert home.rows == [(1, None, "first_champion", "run 399"), (2, 1, "scheduled_refit", "run 460")]
     assert home.registry.aliases == {"sim": 2}
     assert home.registry.states["sim", 1] is VersionState.ARCHIVED
+
+    # It begins with a part of its size, and a refit of the same recipe changes nothing about that.
+    [stage] = stages_of(home.engine, "sim")
+    assert (stage.stage, stage.size_fraction, stage.effective_after) == (StageKind.PROVISIONAL, 0.25, day(CUTOFF))
+    assert stage.recipe_sha256 == first.model.recipe.sha256
 
     # Repeating either date, or one before, changes nothing.
     before = (home.rows, home.versions, dict(home.registry.aliases))
