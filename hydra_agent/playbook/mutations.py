@@ -4,7 +4,7 @@ A mutation that changes nothing, or that the recipe's own rules do not allow, is
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -15,8 +15,10 @@ from hydra_assets.models.ensemble import Ensemble
 from hydra_assets.models.lightgbm_model import LightGbm
 from hydra_assets.models.linear import Logistic
 from hydra_assets.models.recipe import BOOSTED, FIRST_RECIPES, LOGISTIC, THESIS, Recipe
+from hydra_assets.sentiment.composite import sentiment_cap
 
 PLAYBOOK_VERSION = "1"
+GROUPS: Mapping[str, str] = {feature.name: str(feature.group) for feature in FEATURES}
 
 
 class Category(StrEnum):
@@ -92,7 +94,7 @@ class QuarantineFeature(Mutation):
     feature: str
 
     def changed(self, recipe: Recipe) -> dict[str, Any]:
-        """Neither the feature nor a belief in it."""
+        """Neither the feature nor a belief in it, and no more sentiment than its cap allows without it."""
         if self.feature not in recipe.features:
             raise MutationError(f"{self.id}: the recipe has no {self.feature!r}")
         return without(recipe, [self.feature])
@@ -193,7 +195,7 @@ class DropGroup(Mutation):
 
     def changed(self, recipe: Recipe) -> dict[str, Any]:
         """What is left without the group."""
-        gone = [feature.name for feature in FEATURES if feature.group == self.group and feature.name in recipe.features]
+        gone = [name for name in recipe.features if GROUPS.get(name) == self.group]
         if not gone:
             raise MutationError(f"{self.id}: the recipe has nothing of {self.group}")
         return without(recipe, gone)
@@ -245,14 +247,21 @@ def read_mutation(playbook_id: str, parameters: Mapping[str, Any]) -> Mutation:
 
 
 def without(recipe: Recipe, names: list[str]) -> dict[str, Any]:
-    """Features and model without some features; MutationError where nothing would be left."""
-    left = tuple(name for name in recipe.features if name not in names)
+    """Features and model without some features; MutationError where nothing would be left.
+
+    The standing recipes have as much sentiment as its cap allows, so that any other feature less would be refused: what
+    is beyond the cap then goes too, the recipe's last first.
+    """
+    left = [name for name in recipe.features if name not in names]
+    found = sentiment_cap([name for name in left if name in GROUPS], GROUPS)
+    gone = {*names, *found.derived[found.allowed :]}
+    left = [name for name in left if name not in gone]
     if not left:
         raise MutationError("no feature would be left")
-    return {"features": left, "model": _forget(recipe.model.model_dump(), names)}
+    return {"features": tuple(left), "model": _forget(recipe.model.model_dump(), gone)}
 
 
-def _forget(model: dict[str, Any], names: list[str]) -> dict[str, Any]:
+def _forget(model: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
     out = dict(model)
     for field in ("prior", "monotone"):
         if field in out:
