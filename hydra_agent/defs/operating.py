@@ -1,0 +1,300 @@
+"""What a person does to the loop: approve, reject, roll back, pause, resume, set the autonomy. All of it on record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+
+from hydra_agent.defs import demand
+from hydra_agent.defs.group_watch import Parts, newest_session
+from hydra_agent.defs.jobs import HYPOTHESES_JOB, PARTITION_TAG, PROMOTION_JOB, WATCH_JOB, group_range_tags
+from hydra_agent.experiment.task import ExperimentKey
+from hydra_agent.past import VerdictCode
+from hydra_assets.registry.champions import (
+    Cause,
+    Champion,
+    PromotionReason,
+    Record,
+    champion_as_of,
+    crown,
+)
+from hydra_assets.state.autonomy import AgentAction, AutonomyLevel
+from hydra_assets.state.autonomy_log import (
+    Approval,
+    ApprovalState,
+    current_level,
+    decide,
+    set_level,
+    waiting,
+)
+from hydra_assets.state.chain import EntryKind
+from hydra_assets.state.db import Lock, advisory_lock
+from hydra_assets.state.journal import JournalEntry, JournalKind, JournalQuery, search, write
+from hydra_assets.state.system import Actor, Demand, SystemState, Transition, TransitionCode, strictest, transition
+from hydra_assets.state.system_log import current_state, request_state
+from hydra_assets.state.tables import system_state
+from hydra_assets.state.trial_ledger import TrialLedger
+
+ORIGIN = "operator"
+
+
+class OperatingError(Exception):
+    """Something that cannot be done; the message is one sentence that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goes:
+    """What goes on after an approval: a Dagster job with the tags of its run."""
+
+    job: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that a person has answered."""
+
+    approval: Approval
+    state: ApprovalState
+    next: Goes | None
+    """None after a rejection: nothing follows from it."""
+
+
+def answer(
+    engine: sa.Engine, subject: str, state: ApprovalState, actor: str, reason: str, action: str | None = None
+) -> Answered:
+    """Approve or reject what waits under a subject; OperatingError where nothing does, or several things do."""
+    open_requests = waiting(engine)
+    found = [each for each in open_requests if each.subject == subject and action in {None, str(each.action)}]
+    if not found:
+        others = ", ".join(f"{each.action} {each.subject}" for each in open_requests)
+        waits = f"what waits: {others}" if others else "nothing waits for an answer"
+        msg = f"no approval is asked for under {subject}; {waits}. Nobody is promoted past the gates"
+        raise OperatingError(msg)
+    if len(found) > 1:
+        msg = f"{subject} waits for several answers; name one with --action: {', '.join(str(a.action) for a in found)}"
+        raise OperatingError(msg)
+    (request,) = found
+    decide(engine, request.action, request.model_group, subject, state, actor, reason)
+    session = _session_of(engine, request)
+    entry = JournalEntry(
+        JournalKind.OPERATOR,
+        request.model_group,
+        session,
+        f"{request.action}.{subject}",
+        outcome=str(state),
+        message=f"{actor} {state} {request.action}: {reason or request.message}",
+    )
+    write(engine, entry)
+    return Answered(request, state, goes_on(request, session) if state is ApprovalState.APPROVED else None)
+
+
+def _session_of(engine: sa.Engine, request: Approval) -> date:
+    """Session of a request: its subject is an experiment, or ``GROUP.YYYY-MM-DD``."""
+    if ExperimentKey.fits(request.subject):
+        return ExperimentKey.read(request.subject).session
+    try:
+        return date.fromisoformat(request.subject.removeprefix(f"{request.model_group}."))
+    except ValueError:
+        query = JournalQuery(model_group=request.model_group, limit=1)
+        newest = search(engine, query)
+        return newest[0][1].session if newest else request.requested_at.date()
+
+
+def goes_on(request: Approval, session: date) -> Goes:
+    """The run that does what was approved."""
+    partition = {PARTITION_TAG: f"{request.model_group}|{session}"}
+    match request.action:
+        case AgentAction.EXPERIMENT:
+            return Goes(HYPOTHESES_JOB, partition)
+        case AgentAction.PROMOTE:
+            return Goes(PROMOTION_JOB, partition)
+        case _:
+            return Goes(WATCH_JOB, group_range_tags([request.model_group], session, session))
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """A champion that a person took back to."""
+
+    group: str
+    version: int
+    to_version: int
+    recipe: str
+    effective_after: date
+
+
+def roll_back(
+    parts: Parts, group: str, to_version: int | None, actor: str, reason: str, run_id: str = ""
+) -> RolledBack:
+    """Make an earlier version the champion again, on a person's word; from the newest session on, at full size.
+
+    Raises
+    ------
+    OperatingError
+        There is no champion, no such version, or nobody to go back to.
+    LedgerError
+        The ledger was touched, and the rollback could not be put on record behind it.
+    """
+    champions = parts.champions(group)
+    current = champion_as_of(champions, date.max)
+    if current is None:
+        raise OperatingError(f"{group} has no champion: there is nothing to take back")
+    target = _target(champions, current, to_version, group)
+    session = newest_session(parts.history(group, date.max))
+    engine, ledger = parts.database.engine, TrialLedger(parts.database.engine, parts.home.root)
+    ledger.verified()
+    subject = f"{group}.{session}.{current.version}_to_{target.version}"
+    facts = {"version": current.version, "to_version": target.version, "actor": actor, "reason": reason}
+    ledger.append(EntryKind.ROLLBACK, group, subject, facts)
+    cause = Cause(str(PromotionReason.BY_A_PERSON), run_id, session, 1.0)
+    crown(engine, parts.registry.registry, group, target.model, Record(), cause)
+    entry = JournalEntry(
+        JournalKind.ROLLBACK,
+        group,
+        session,
+        subject,
+        outcome=str(PromotionReason.BY_A_PERSON),
+        message=f"{actor} took version {current.version} back to version {target.version}: {reason}",
+        facts=facts,
+        run_id=run_id,
+    )
+    write(engine, entry)
+    return RolledBack(group, current.version, target.version, target.model.name, session)
+
+
+def _target(champions: Sequence[Champion], current: Champion, to_version: int | None, group: str) -> Champion:
+    if to_version is None:
+        before = [c for c in champions if c.model.recipe != current.model.recipe and c.after <= current.after]
+        if not before:
+            raise OperatingError(f"nobody of another recipe came before version {current.version}; name one with --to")
+        return max(before, key=lambda champion: champion.after)
+    found = [champion for champion in champions if champion.version == to_version]
+    if not found:
+        known = ", ".join(str(version) for version in dict.fromkeys(c.version for c in champions))
+        raise OperatingError(f"{group} never had a champion of version {to_version}; it had {known}")
+    if to_version == current.version:
+        raise OperatingError(f"version {to_version} is the champion already")
+    return found[-1]
+
+
+def pause(engine: sa.Engine, actor: str, reason: str) -> Transition:
+    """Halt trading on a person's word, which no software takes back; OperatingError in LOCKDOWN, which is stricter."""
+    state = current_state(engine)
+    if state is SystemState.LOCKDOWN:
+        raise OperatingError(
+            "the system is in LOCKDOWN, which is stricter than a pause; `hydra resume` leads to HALTED"
+        )
+    words = f"{actor}: {reason}"
+    verdict = request_state(engine, SystemState.HALTED, actor=Actor.PERSON, origin=ORIGIN, reason=words)
+    if verdict.code is TransitionCode.UNCHANGED:
+        _own_halt(engine, words)
+    return verdict
+
+
+def _own_halt(engine: sa.Engine, words: str) -> None:
+    """Make a halt that software asked for a person's, so that software does not end it."""
+    with engine.begin() as connection, advisory_lock(connection, Lock.SYSTEM_STATE):
+        columns = (system_state.c.state, system_state.c.origin)
+        newest = connection.execute(sa.select(*columns).order_by(system_state.c.id.desc()).limit(1)).one()
+        if newest.state == SystemState.HALTED and newest.origin != ORIGIN:
+            _add(connection, SystemState.HALTED, SystemState.HALTED, Actor.PERSON, ORIGIN, words)
+
+
+def resume(engine: sa.Engine, demands: Sequence[Demand], actor: str, reason: str) -> Transition:
+    """Loosen the state as far as the demands allow, out of LOCKDOWN to HALTED at most.
+
+    What the agent still demands is the agent's from then on: it ends with the demand.
+
+    Raises
+    ------
+    OperatingError
+        The demands allow nothing looser than what holds.
+    """
+    wanted, words = strictest(demands), f"{actor}: {reason}"
+    with engine.begin() as connection, advisory_lock(connection, Lock.SYSTEM_STATE):
+        query = sa.select(system_state.c.state).order_by(system_state.c.id.desc()).limit(1)
+        state = SystemState(connection.scalar(query) or SystemState.RUNNING)
+        if state is SystemState.RUNNING:
+            raise OperatingError("the system is RUNNING; there is nothing to resume")
+        if state is SystemState.LOCKDOWN:
+            _add(connection, SystemState.HALTED, state, Actor.PERSON, ORIGIN, words)
+            return transition(state, SystemState.HALTED, Actor.PERSON)
+        if wanted.state.strictness >= state.strictness:
+            raise OperatingError(f"{wanted.state} is demanded, and no word ends it before its cause: {wanted.reason}")
+        _add(connection, SystemState.RUNNING, state, Actor.PERSON, ORIGIN, words)
+        if wanted.state is not SystemState.RUNNING:
+            _add(connection, wanted.state, SystemState.RUNNING, Actor.SOFTWARE, demand.ORIGIN, wanted.reason)
+    return transition(state, wanted.state, Actor.PERSON)
+
+
+def _add(
+    connection: sa.Connection, state: SystemState, previous: SystemState, actor: Actor, origin: str, reason: str
+) -> None:
+    row = {"state": str(state), "previous": str(previous), "actor": str(actor), "origin": origin, "reason": reason}
+    connection.execute(sa.insert(system_state).values(row))
+
+
+def demands_now(parts: Parts) -> list[Demand]:
+    """What the agent demands of the system, looked at anew."""
+    return demand.demands_of(demand.findings(parts))
+
+
+def set_autonomy(engine: sa.Engine, level: str, actor: str, reason: str) -> tuple[AutonomyLevel, AutonomyLevel]:
+    """Set how far the loop goes without a person; the level before and after."""
+    try:
+        wanted = AutonomyLevel(level.upper())
+    except ValueError:
+        msg = f"there is no level {level}; there are {', '.join(AutonomyLevel)}"
+        raise OperatingError(msg) from None
+    before = current_level(engine)
+    set_level(engine, wanted, actor, reason)
+    return before, wanted
+
+
+@dataclass(frozen=True, slots=True)
+class TriedRow:
+    """An experiment in one line."""
+
+    key: str
+    session: date
+    head: str
+    mutation: str
+    verdict: str
+    gate: str
+    """The first gate that stopped it; empty where none did."""
+    message: str
+
+
+def experiments(parts: Parts, group: str | None, last: int) -> list[TriedRow]:
+    """Newest experiments with what became of them, newest first; one without a verdict is ``planned``."""
+    engine = parts.database.engine
+    query = JournalQuery(kinds=(str(JournalKind.PROPOSAL),), model_group=group or "", limit=last)
+    ledger = TrialLedger(engine, parts.home.root).entries()
+    verdicts = {entry.subject: entry.facts for entry in ledger if entry.kind is EntryKind.VERDICT}
+    words = {
+        entry.subject: entry.message
+        for _, entry in search(
+            engine, JournalQuery(kinds=(str(JournalKind.VERDICT),), model_group=group or "", limit=10_000)
+        )
+    }
+    rows = []
+    for _, plan in search(engine, query):
+        facts = verdicts.get(plan.subject)
+        code = str(facts["code"]) if facts else "planned"
+        message = words.get(plan.subject, plan.message)
+        rows.append(
+            TriedRow(plan.subject, plan.session, plan.head, plan.mutation, code, _deciding(code, facts), message)
+        )
+    return rows
+
+
+def _deciding(code: str, facts: dict[str, object] | None) -> str:
+    if facts is None:
+        return ""
+    if code == VerdictCode.HOLDOUT:
+        return f"holdout: {facts['holdout']}"
+    gates = facts["gates"]
+    failed = [gate for gate in gates if gate["status"] == "failed"] if isinstance(gates, list) else []
+    return f"{failed[0]['gate']}: {failed[0]['reason']}" if failed else ""
