@@ -16,7 +16,7 @@ from hydra_agent.heads.research import ResearchHead
 from hydra_agent.heads.structural import StructuralHead
 from hydra_agent.heads.technical import TechnicalHead
 from hydra_agent.playbook.mutations import Category, MutationError
-from hydra_agent.playbook.proposal import Proposal, Refusal, Refused, distance
+from hydra_agent.playbook.proposal import Leaves, Proposal, Refusal, Refused, distance, flat
 from hydra_assets.models.recipe import Recipe
 
 HEADS: tuple[Head, ...] = (TechnicalHead(), StructuralHead(), ResearchHead())
@@ -77,7 +77,8 @@ def hypothesise(
     share = shares(past.experiments, [head.name for head in due], config) if due else {}
     left = {category: allowance(past.experiments, now, category, config) for category in Category}
     spare = {category: found.left for category, found in left.items()}
-    recent = [recipe for recipe, when in past.recipes if now - when < RETRY_SESSIONS]
+    recent = [flat(recipe) for recipe, when in past.recipes if now - when < RETRY_SESSIONS]
+    taken: list[Leaves] = []
     chosen: list[tuple[Proposal, Recipe]] = []
     refused: list[Refused] = []
 
@@ -87,15 +88,17 @@ def hypothesise(
         except MutationError as impossible:
             refused.append(Refused(proposal, Refusal.NOT_POSSIBLE, str(impossible)))
             return False
-        if any(distance(recipe, other) < SAME_DISTANCE for other in recent):
+        own = flat(recipe)
+        if any(distance(own, other) < SAME_DISTANCE for other in recent):
             refused.append(Refused(proposal, Refusal.TRIED_BEFORE, "tried lately"))
-        elif any(distance(recipe, other) < SAME_DISTANCE for _, other in chosen):
+        elif any(distance(own, other) < SAME_DISTANCE for other in taken):
             refused.append(Refused(proposal, Refusal.SAME_AS_ANOTHER, "in this cycle already"))
         elif spare[proposal.category] < 1:
             reason = _REASON.get(left[proposal.category].reason, Refusal.NO_BUDGET)
             refused.append(Refused(proposal, reason, f"nothing is left to {proposal.category} experiments"))
         else:
             spare[proposal.category] -= 1
+            taken.append(own)
             chosen.append((proposal, recipe))
             return True
         return False

@@ -17,7 +17,6 @@ from hydra_assets.models.linear import Logistic
 from hydra_assets.models.recipe import BOOSTED, FIRST_RECIPES, LOGISTIC, THESIS, Recipe
 from hydra_assets.sentiment.composite import sentiment_cap
 
-PLAYBOOK_VERSION = "1"
 GROUPS: Mapping[str, str] = {feature.name: str(feature.group) for feature in FEATURES}
 
 

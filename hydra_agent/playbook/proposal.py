@@ -68,10 +68,14 @@ class Refused:
     message: str
 
 
-def flat(recipe: Recipe) -> dict[str, Any]:
+Leaves = Mapping[str, Any]
+"""A recipe as plain values by path."""
+
+
+def flat(recipe: Recipe) -> Leaves:
     """A recipe as leaves by path; the order of features does not matter."""
     content = recipe.model_dump(mode="json")
-    content["features"] = dict.fromkeys(sorted(content["features"]), True)
+    content["features"] = dict.fromkeys(content["features"], True)
     return dict(_leaves("", content))
 
 
@@ -88,23 +92,23 @@ def _leaves(path: str, value: Any) -> Iterable[tuple[str, Any]]:
 
 def difference(before: Recipe, after: Recipe) -> dict[str, list[Any]]:
     """What a recipe changes of another: path to [before, after], None for what is not there."""
-    one, other = flat(before), flat(after)
-    return {
-        path: [one.get(path), other.get(path)]
-        for path in sorted(one.keys() | other.keys())
-        if one.get(path) != other.get(path) or (path in one) != (path in other)
-    }
+    return {path: list(values) for path, values in _apart(flat(before), flat(after))}
+
+
+def _apart(one: Leaves, other: Leaves) -> Iterable[tuple[str, tuple[Any, Any]]]:
+    for path in sorted({path for path, _ in one.items() ^ other.items()}):
+        yield path, (one.get(path), other.get(path))
 
 
 NUMBER_TOLERANCE = 0.05
 """Numbers that differ by less than this share of the larger are the same setting."""
 
 
-def distance(one: Recipe, other: Recipe) -> float:
-    """Settings in which two recipes differ, near-equal numbers counted by how far they are apart; 0 is the same."""
+def distance(one: Leaves, other: Leaves) -> float:
+    """Settings in which two flat recipes differ, near-equal numbers by how far they are apart; 0 is the same."""
     total = 0.0
-    for before, after in difference(one, other).values():
-        numbers = [value for value in (before, after) if isinstance(value, int | float) and not isinstance(value, bool)]
+    for _, values in _apart(one, other):
+        numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
         if len(numbers) == 2:
             apart = abs(numbers[0] - numbers[1]) / max(abs(numbers[0]), abs(numbers[1]))
             total += min(1.0, apart / NUMBER_TOLERANCE)
