@@ -3,6 +3,7 @@
 import numpy as np
 
 from hydra_agent.diagnose.causes import Cause, CauseCode
+from hydra_agent.observe.edge_score import edge_score
 from hydra_agent.observe.health import Health
 from hydra_agent.observe.model import outcomes_due
 from hydra_agent.observe.signals import Family, Floats, Level, SignalTrack
@@ -13,6 +14,9 @@ RECENT_OUTCOMES = 120
 FROM_THE_START_SESSIONS = 40
 """A fall that begins within these sessions of the reign is no change: the champion never was what it seemed."""
 Z = 2.0
+REVERSED_Z = -1.7
+"""A statistic that has climbed from zero to its threshold has a score below zero in any case: by one standard deviation
+after the years that an edge of nothing takes, by two after the half year that a reversed one takes."""
 
 
 def edge_causes(view: GroupView, reign: Reign, health: Health, row: int) -> list[Cause]:
@@ -23,7 +27,7 @@ def edge_causes(view: GroupView, reign: Reign, health: Health, row: int) -> list
         out += _label_shift(view, reign, odds, row)
     gone, falling = tracks.get("edge"), tracks.get("edge_warning")
     if gone is not None and gone.level[row] >= Level.CRITICAL:
-        out.append(_edge(reign, gone, row))
+        out.append(_edge(view, reign, gone, row))
     elif falling is not None and falling.level[row] >= Level.WARNING:
         out.append(_transient(falling, row))
     return out
@@ -57,30 +61,34 @@ def _newest(values: Floats) -> Floats:
     return flat[np.isfinite(flat)][-RECENT_OUTCOMES:]
 
 
-def _edge(reign: Reign, track: SignalTrack, row: int) -> Cause:
+def _edge(view: GroupView, reign: Reign, track: SignalTrack, row: int) -> Cause:
     statistic = track.statistic[: row + 1]
     zero = np.flatnonzero(statistic <= 0.0)
-    since = int(zero[-1]) + 1 if len(zero) else reign.since
+    since = max(int(zero[-1]) + 1 if len(zero) else reign.since, reign.since)
+    found = edge_score(view, reign.walk, reign.since)
+    score, claimed = found.score[since : row + 1], found.claimed[since : row + 1]
+    spread = float(np.sqrt(max((found.ratio[row] * claimed).sum(), 1e-300)))
+    z = float(score.sum()) / spread
     net = reign.net[since : row + 1]
     net = net[np.isfinite(net)]
-    mean = float(net.mean()) if len(net) else 0.0
-    z = mean / (reign.expected_sd / np.sqrt(max(len(net), 1)))
-    sharpe = mean / reign.expected_sd * np.sqrt(SESSIONS_PER_YEAR)
+    sharpe = float(net.mean() / net.std() * np.sqrt(SESSIONS_PER_YEAR)) if net.any() else 0.0
     evidence = {
         "sharpe_since": sharpe,
         "z_against_zero": z,
-        "sessions": float(len(net)),
-        "expected_sharpe": reign.expected_net / reign.expected_sd * np.sqrt(SESSIONS_PER_YEAR),
+        "z_claimed": float(claimed.sum()) / spread,
+        "sessions": float(row + 1 - since),
         "over_threshold": float(statistic[-1]) / track.threshold,
     }
-    if z < -Z:
-        code, words = CauseCode.EDGE_REVERSED, "has turned round"
-    elif since - reign.since <= FROM_THE_START_SESSIONS:
+    if since - reign.since <= FROM_THE_START_SESSIONS:
         code, words = CauseCode.OVERFITTING_DECAY, "was never there in use"
+    elif z < REVERSED_Z:
+        code, words = CauseCode.EDGE_REVERSED, "has turned round"
     else:
         code, words = CauseCode.EDGE_DECAY, "is gone"
-    expected = evidence["expected_sharpe"]
-    message = f"the edge {words}: net Sharpe {sharpe:+.2f} over {len(net)} sessions, {expected:+.2f} expected"
+    message = (
+        f"the edge {words}: net Sharpe {sharpe:+.2f} over {len(net)} sessions; "
+        f"prices answer what was said by {z:+.1f} standard deviations, {evidence['z_claimed']:+.1f} claimed"
+    )
     return Cause(code, 0.8, message, since_row=since, evidence=evidence)
 
 

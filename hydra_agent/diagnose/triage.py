@@ -16,8 +16,11 @@ EXPLAINED = 0.5
 """What is left of a model's cause where a cause in the data stands above it."""
 MANY_FEATURES = 0.3
 """Share of the features that have to move for it to be the market and not a feed."""
-OUTAGE_SHARE = 0.3
-"""Share of a feed's features that have to be missing for it to be the feed."""
+SHIFTED_ALONE = 0.35
+"""Confidence in a feature's corruption where nothing but its mean has moved: watched, not acted upon."""
+DRAGGED_ALONG = 0.4
+"""What the second most striking feature takes at most from the confidence in the first: features that lean on a broken
+one stop going with it too."""
 _GROUPS = {feature.name: str(feature.group) for feature in FEATURES}
 
 
@@ -127,15 +130,10 @@ def _features(
     by_name: dict[str, list[Signal]] = {}
     for signal in moved:
         by_name.setdefault(signal.name, []).append(signal)
-    outages = _outages(view, moved)
-    by_name = {name: found for name, found in by_name.items() if not any(name in out.features for out in outages)}
-    if not by_name:
-        return outages
     share = len(by_name) / len(view.feature_names)
     groups = {_GROUPS.get(name, name) for name in by_name}
     if share >= MANY_FEATURES and len(groups) > 1:
         return [
-            *outages,
             Cause(
                 CauseCode.REGIME_CHANGE,
                 min(0.9, 0.4 + share),
@@ -148,16 +146,17 @@ def _features(
     name = max(weight, key=lambda each: (weight[each], each))
     found = by_name[name]
     rest = sorted((value for other, value in weight.items() if other != name), reverse=True)
-    alone = 1.0 if not rest else 1.0 - 0.5 * min(rest[0] / weight[name], 1.0)
+    alone = 1.0 if not rest else 1.0 - DRAGGED_ALONG * min(rest[0] / weight[name], 1.0)
     evidence = {"over_threshold": weight[name], "features_moved": float(len(by_name))}
     if shap is not None and name in shap.harm:
         evidence["share_of_errors"] = shap.harm[name]
     how, where = (", ".join(sorted(words)) for words in ({str(s.reason) for s in found}, {s.scope for s in found}))
+    # A level that has moved may be the market's doing; what stands still, is not there or contradicts the rest is not.
+    sure = 0.9 if any(s.reason is not SignalReason.SHIFTED for s in found) else SHIFTED_ALONE
     return [
-        *outages,
         Cause(
             CauseCode.FEATURE_CORRUPTED,
-            0.9 * alone,
+            sure * alone,
             f"{name} is {how} in {where}",
             scopes=tuple(sorted({s.scope for s in found})),
             features=(name,),
@@ -165,19 +164,6 @@ def _features(
             evidence=evidence,
         ),
     ]
-
-
-def _outages(view: GroupView, moved: Sequence[Signal]) -> list[Cause]:
-    """Feeds of which most features of a market are missing: it is the feed that does not deliver."""
-    out = []
-    for feed in view.feeds:
-        own = [name for name in feed.features if name in view.feature_names]
-        for symbol in view.symbols:
-            gone = {s.name for s in moved if s.reason is SignalReason.GAPS and s.scope == symbol and s.name in own}
-            if len(own) > 1 and len(gone) > OUTAGE_SHARE * len(own):
-                message = f"{len(gone)} of {len(own)} features of {feed.name} are missing in {symbol}"
-                out.append(Cause(CauseCode.LATE_SOURCE, 0.6, message, (symbol,), tuple(sorted(gone))))
-    return out
 
 
 def _onset(health: Health, name: str, row: int) -> int:

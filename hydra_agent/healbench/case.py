@@ -45,7 +45,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Who speaks: a recipe, the row of its newest fit, and its amendments. Has what ``amend.amended`` asks of a model."""
+    """Who speaks: a recipe, the row of its newest fit, its amendments; it has what ``amend.amended`` asks of a model."""
 
     recipe: Recipe
     fit_row: int

@@ -111,7 +111,8 @@ FEEDS: tuple[Feed, ...] = (
     Feed("volumes", FeedKind.VOLUMES, 1, ("volume_ratio",)),
     Feed("options", FeedKind.OPTIONS, 1, (*CHAIN, "atm_vol", "vol_premium", "divergence_z")),
     Feed("reports", FeedKind.REPORTS, 5, ("crowd_score_z", "producers_z", "sentiment_z", "divergence_z")),
-    Feed("texts", FeedKind.TEXTS, 1, ("headline_score", "sentiment_z", "divergence_z"), has_unit=False),
+    # There is news on nine sessions of ten: two in a row without any are no outage.
+    Feed("texts", FeedKind.TEXTS, 3, ("headline_score", "sentiment_z", "divergence_z"), has_unit=False),
 )
 
 

@@ -8,13 +8,17 @@ is replaced by noise or turned round keeps its own distribution and stops going 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hydra_agent.observe.innovations import innovations, long_run_ratio
 from hydra_agent.observe.signals import Family, Floats, Level, SignalReason, SignalTrack
-from hydra_agent.view import GroupView
+from hydra_agent.view import Feed, GroupView
 from hydra_assets.features.dictionary import FEATURES, Group
 from hydra_assets.stats.detectors.alarms import episodes
 from hydra_assets.stats.detectors.cusum import Cusum
-from hydra_assets.stats.detectors.reference import Reference, ReferenceReason
+from hydra_assets.stats.detectors.reference import Reference
+
+Flags = NDArray[np.bool_]
 
 REFERENCE_SESSIONS = 504
 """Newest sessions before the champion's reign that are its reference; fewer where there are fewer."""
@@ -47,8 +51,8 @@ class DriftThresholds:
 
     level: float
     consistency: float = 12.0
-    gap_share: float = 0.5
-    """Share of sessions missing beyond that of the reference."""
+    gap_share: float = 0.4
+    """Share of sessions missing, while the rest of its feed is there, beyond that of the reference."""
 
 
 def drift_signals(view: GroupView, since: int, thresholds: DriftThresholds) -> list[SignalTrack]:
@@ -59,18 +63,21 @@ def drift_signals(view: GroupView, since: int, thresholds: DriftThresholds) -> l
     features = view.features[:, :, watched]
     t, m, f = features.shape
     columns = features.reshape(t, m * f)
-    live, training = columns[since:], columns[first:since]
-    shifted = WATCHED.statistics(live, Reference.fit(training)).statistic
-    apart = _unexplained(features, first, since)
+    span = slice(first, since)
+    e = np.stack([innovations(features[:, j], names, view.market.sigma_daily[:, j], span) for j in range(m)], axis=1)
+    flat = e.reshape(t, m * f)
+    shifted = WATCHED.statistics(flat[since:], Reference.fit(flat[span], whiten=False)).statistic
+    level = thresholds.level * long_run_ratio(flat[span])
+    apart = _unexplained(e, first, since)
     strange = _usual_square(apart[since:])
     still, still_bound = _standstill(columns, first, since)
-    gaps = _gap_excess(columns, first, since)
+    gaps = _gap_excess(_alone_missing(features, names, view.feeds).reshape(t, m * f), first, since)
     out = []
     for j, symbol in enumerate(view.symbols):
         for i, name in enumerate(names):
             c = j * f + i
             kinds = (
-                (shifted[:, c], thresholds.level, SignalReason.SHIFTED),
+                (shifted[:, c], float(level[c]), SignalReason.SHIFTED),
                 (strange[:, c], thresholds.consistency, SignalReason.INCONSISTENT),
                 (gaps[since:, c], thresholds.gap_share, SignalReason.GAPS),
                 (still[since:, c], float(still_bound[c]), SignalReason.FROZEN),
@@ -87,21 +94,19 @@ def _track(name: str, symbol: str, statistic: Floats, bound: float, reason: Sign
     return SignalTrack(Family.DRIFT, name, symbol, np.concatenate([before, statistic]), bound, level, reason)
 
 
-def _unexplained(features: Floats, first: int, since: int) -> Floats:
-    """Squared innovation that the other innovations of the market do not explain, ``[T, M*F]``.
+def _unexplained(innovation: Floats, first: int, since: int) -> Floats:
+    """Squares of what the other innovations of the market do not explain of each, ``[T, M*F]``; takes ``[T, M, F]``.
 
     In units of what the second half of the reference left unexplained by a fit to its first half.
     """
-    t, m, f = features.shape
+    t, m, f = innovation.shape
     out = np.full((t, m, f), np.nan)
     half = first + (since - first) // 2
     for j in range(m):
-        x = features[:, j, :]
-        reference = Reference.fit(x[first:since])
-        usable = np.array([reason is ReferenceReason.OK for reason in reference.reason])
+        usable = np.isfinite(innovation[first:since, j]).any(axis=0)
         if usable.sum() < 3 or half - first < MIN_FIT:
             continue
-        e = _innovations(x[:, usable], reference.take(usable))
+        e = innovation[:, j, usable]
         filled = np.clip(np.where(np.isfinite(e), e, 0.0), -CLIP, CLIP)
         gram = filled[first:half].T @ filled[first:half] / (half - first)
         # One inverse gives the regression of each on all others: b_ij = -P_ij / P_ii.
@@ -118,15 +123,6 @@ def _unexplained(features: Floats, first: int, since: int) -> Floats:
     # A session before the second half says nothing: the fit has seen it.
     out[:half] = np.nan
     return out.reshape(t, m * f)
-
-
-def _innovations(x: Floats, reference: Reference) -> Floats:
-    """Innovations of neighbouring sessions in the reference's units, ``[T, K]``; NaN where either is missing."""
-    location, scale, phi, innovation_location, innovation_scale = reference.figures
-    z = (x - location) / scale
-    out = np.full(z.shape, np.nan)
-    out[1:] = (z[1:] - phi * z[:-1] - innovation_location) / innovation_scale
-    return out
 
 
 def _common(squared: Floats) -> Floats:
@@ -165,11 +161,30 @@ def _standstill(columns: Floats, first: int, since: int) -> tuple[Floats, Floats
     return run, STILL_FACTOR * longest + STILL_EXTRA
 
 
-def _gap_excess(columns: Floats, first: int, since: int) -> Floats:
-    """Missing share of the last sessions less that of the reference, ``[T, K]``."""
-    missing = ~np.isfinite(columns)
-    total = np.cumsum(np.vstack([np.zeros((1, columns.shape[1])), missing]), axis=0)
-    recent = np.full(columns.shape, np.nan)
+def _alone_missing(features: Floats, names: list[str], feeds: tuple[Feed, ...]) -> Flags:
+    """Where a feature is missing though most others of each of its feeds are there, ``[T, M, F]``.
+
+    What is missing together is the feed's affair (``freshness``), or a chain too thin to be read.
+    """
+    missing = ~np.isfinite(features)
+    explained = np.zeros(missing.shape, dtype=np.bool_)
+    for feed in feeds:
+        own = [i for i, name in enumerate(names) if name in feed.features]
+        # Features of several feeds say nothing of one of them.
+        proper = [i for i in own if sum(names[i] in each.features for each in feeds) == 1]
+        count = missing[:, :, proper].sum(axis=2)
+        for i in own:
+            others = len(proper) - (i in proper)
+            if others:
+                gone = count - (missing[:, :, i] if i in proper else 0)
+                explained[:, :, i] |= gone >= 0.5 * others
+    return missing & ~explained
+
+
+def _gap_excess(missing: Flags, first: int, since: int) -> Floats:
+    """Share of the last sessions that is missing, less that of the reference, ``[T, K]``."""
+    total = np.cumsum(np.vstack([np.zeros((1, missing.shape[1])), missing]), axis=0)
+    recent = np.full(missing.shape, np.nan)
     recent[GAP_WINDOW - 1 :] = (total[GAP_WINDOW:] - total[:-GAP_WINDOW]) / GAP_WINDOW
-    usual = missing[first:since].mean(axis=0) if since > first else np.zeros(columns.shape[1])
+    usual = missing[first:since].mean(axis=0) if since > first else np.zeros(missing.shape[1])
     return recent - usual

@@ -2,16 +2,17 @@
 
 import numpy as np
 
+from hydra_agent.observe.edge_score import edge_score
 from hydra_agent.observe.signals import POOL, Family, Floats, Level, SignalReason, SignalTrack, graded
 from hydra_agent.view import GroupView, Reign
-from hydra_assets.stats.detectors.alarms import episodes
+from hydra_assets.stats.detectors.alarms import REARM, episodes
 from hydra_assets.stats.detectors.calibration import CalibrationCusum
-from hydra_assets.stats.detectors.edge import EdgeCusum, normal_threshold
 from hydra_assets.stats.returns import SESSIONS_PER_YEAR
 
 CALIBRATION = CalibrationCusum(odds_ratio=2.0)
-LEAST_FALL = 0.04
-"""Standard deviations a session; 0.6 of annual Sharpe ratio. A champion that promises less cannot be told from none."""
+EDGE_REARM = 0.8
+"""Share of the threshold below which the edge counts as back. Nearer to it than elsewhere: while it is held against a
+champion it does not trade, and waiting for half costs half as much again (``healbench.edge_budget``)."""
 
 
 def outcomes_due(view: GroupView, reign: Reign) -> tuple[Floats, Floats]:
@@ -40,25 +41,25 @@ def calibration_signals(view: GroupView, reign: Reign, threshold: float) -> list
     return [_pooled(Family.CALIBRATION, "odds", statistic, threshold, SignalReason.MISCALIBRATED, Level.WARNING)]
 
 
-def performance_signals(reign: Reign, warning_years: float, critical_years: float) -> list[SignalTrack]:
-    """Whether the pooled return is still that of the walk-forward, or of no edge: Page's optimal CUSUM of the two.
+def performance_signals(
+    view: GroupView, reign: Reign, warning_years: float, critical_years: float
+) -> list[SignalTrack]:
+    """Whether prices still answer to what the champion says (``edge_score``).
 
-    Thresholds follow from the years between two false alarms, for the fall that the champion's own expectation gives.
-    Returns are held to five standard deviations: one crash is no evidence on an edge.
+    Statistics are in units of the threshold, which the years between two false alarms and the champion's own claims
+    give, so each has a threshold of 1.
     """
-    if not reign.expected_sd > 0.0:
-        return []
-    good = max(reign.expected_net / reign.expected_sd, LEAST_FALL)
-    x = np.clip(reign.net / reign.expected_sd, -5.0, 5.0)
-    x[: reign.since] = np.nan
-    detector = EdgeCusum(good, 0.0)
-    statistic = detector.statistics(x).statistic
+    found = edge_score(view, reign.walk, reign.since)
+    statistic = found.statistic
     warning, critical = (
-        normal_threshold(detector.fall, years * SESSIONS_PER_YEAR) for years in (warning_years, critical_years)
+        statistic / found.threshold(years * SESSIONS_PER_YEAR) for years in (warning_years, critical_years)
     )
+    for track in (warning, critical):
+        track[: reign.since] = np.nan
+    reasons = SignalReason.EDGE_FALLING, SignalReason.EDGE_GONE
     return [
-        _pooled(Family.PERFORMANCE, "edge_warning", statistic, warning, SignalReason.EDGE_FALLING, Level.WARNING),
-        _pooled(Family.PERFORMANCE, "edge", statistic, critical, SignalReason.EDGE_GONE, Level.CRITICAL),
+        _pooled(Family.PERFORMANCE, "edge_warning", warning, 1.0, reasons[0], Level.WARNING, EDGE_REARM),
+        _pooled(Family.PERFORMANCE, "edge", critical, 1.0, reasons[1], Level.CRITICAL, EDGE_REARM),
     ]
 
 
@@ -70,9 +71,15 @@ def regime_signals(view: GroupView) -> list[SignalTrack]:
 
 
 def _pooled(
-    family: Family, name: str, statistic: Floats, threshold: float, reason: SignalReason, level: Level
+    family: Family,
+    name: str,
+    statistic: Floats,
+    threshold: float,
+    reason: SignalReason,
+    level: Level,
+    rearm: float = REARM,
 ) -> SignalTrack:
-    active = episodes(statistic, threshold).active
+    active = episodes(statistic, threshold, rearm).active
     return SignalTrack(
         family, name, POOL, statistic, threshold, np.where(active, int(level), 0).astype(np.int8), reason
     )
