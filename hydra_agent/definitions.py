@@ -21,6 +21,7 @@ from hydra_agent.defs.jobs import (
     passed_cycles,
     pending_experiments,
 )
+from hydra_agent.defs.operating_jobs import operating_jobs
 from hydra_agent.defs.promoting import promotion_assets
 from hydra_agent.defs.succession import stage_assets
 from hydra_agent.defs.watching import watching_assets
@@ -47,7 +48,7 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
             candidate_model,
             candidate_evaluation,
         ],
-        jobs=agent_jobs(),
+        jobs=[*agent_jobs(), *operating_jobs()],
         sensors=agent_sensors(markets),
         resources=resources,
         executor=dg.in_process_executor,

@@ -5,6 +5,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from hydra_agent.experiment.isolated import RunReason
 from hydra_agent.llm.assistant import Assistant
 from hydra_agent.llm.journal_filter import JournalFilter, Vocabulary
 from hydra_agent.llm.rules_filter import rules_filter
@@ -76,8 +77,12 @@ def _query(found: JournalFilter) -> JournalQuery:
     def one(value: str | None) -> tuple[str, ...]:
         return () if value is None else (value,)
 
+    kind = found.kind
+    if kind == JournalKind.EXPERIMENT and found.outcome is not None and found.outcome not in set(RunReason):
+        # "Experiments that failed" are verdicts: an experiment's own outcome is how its process ended.
+        kind = str(JournalKind.VERDICT)
     return JournalQuery(
-        kinds=one(found.kind),
+        kinds=one(kind),
         tags=found.tags,
         date_from=found.date_from,
         date_to=found.date_to,

@@ -52,7 +52,7 @@ class View:
 
 
 class Watch:
-    group, view = "sim", View()
+    group, view, reigns = "sim", View(), (None,)
 
     def decided(self, row: int) -> tuple[Diagnosis, object]:
         return DIAGNOSIS, respond(DIAGNOSIS)
@@ -69,6 +69,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[play.LlmServer]:
 def parts_of(state_engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], Parts]:
     """A home whose champion has lost its edge, with the language model at an address, or with none."""
     monkeypatch.setattr(hypotheses, "group_watch", lambda *_: Watch())
+    monkeypatch.setattr(hypotheses, "errors_of", lambda *_: None, raising=False)
     claim(state_engine, "simulated")
 
     def make(address: str | None, **more: object) -> Parts:
@@ -81,6 +82,7 @@ def parts_of(state_engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.Monkey
             home=SimpleNamespace(config=config, root=tmp_path),
             database=SimpleNamespace(engine=state_engine),
             champions=lambda group: [champion],
+            history=lambda group, last: None,
         )
         return cast("Parts", found)
 
