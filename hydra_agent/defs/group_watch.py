@@ -60,7 +60,11 @@ def group_watch(parts: Parts, group: str, last: date) -> GroupWatch | None:
         return None
     champions = parts.champions(group)
     stages = stages_of(parts.database.engine, group)
-    key = (id(history), tuple((c.sha256, c.after) for c in champions), tuple(stages))
+    key = (
+        id(history),
+        tuple((c.sha256, c.after) for c in champions),
+        tuple((s.stage, s.effective_after) for s in stages),
+    )
     if key in _NEWEST and _NEWEST[key][0] is history:
         return _NEWEST[key][1]
     view = view_of(history.features, history.labels, history.regimes, history.curve, history.market)

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from hydra_agent.defs import assistant as language
+from hydra_agent.defs.diagnosing import errors_of
 from hydra_agent.defs.group_watch import Parts, group_watch
 from hydra_agent.diagnose.causes import Diagnosis
 from hydra_agent.experiment.task import ExperimentKey
@@ -136,7 +137,10 @@ def _plan(
     recipe = champion.model.recipe
     seen = language.reordered(engine, assistant, diagnosis, group, now, run_id)
     extra = language.proposed(engine, assistant, recipe, seen, group, now, run_id)
-    situation = Situation(recipe, seen, len(watch.view), watch.view.feature_names)
+    reign, champions = watch.reigns[-1], parts.champions(group)
+    blamed = errors_of(parts.history(group, now), watch.view, reign, champions)
+    harm = sorted(blamed.harm.items(), key=lambda item: -item[1]) if blamed else []
+    situation = Situation(recipe, seen, len(watch.view), watch.view.feature_names, tuple(harm))
     found = hypothesise(situation, past, row, extra=extra)
     keys = _write_plan(parts, watch, recipe, found, now, regime, run_id)
     if (meta := meta_diagnosis(past.experiments)) is not None:

@@ -1,10 +1,12 @@
 """Jobs of the agent, and the sensors that start them; each is idempotent by its run key."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
 import dagster as dg
+import polars as pl
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from hydra_agent.defs.experiments import CANDIDATE_EVALUATION, CANDIDATE_MODEL
@@ -19,6 +21,7 @@ from hydra_assets.defs.resources import DatabaseResource, HomeResource
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.partitions import EXPERIMENTS
 from hydra_assets.state.chain import EntryKind
+from hydra_assets.state.content import latest_content
 from hydra_assets.state.trial_ledger import TrialLedger
 
 WATCH_JOB, HYPOTHESES_JOB, HEALING_JOB, PROMOTION_JOB = "watch_job", "hypotheses_job", "healing_job", "promotion_job"
@@ -77,22 +80,24 @@ def pending_experiments(instance: dg.DagsterInstance, judged: set[str]) -> list[
 
 def agent_sensors(markets: Sequence[MarketSpec]) -> list[dg.SensorDefinition]:
     """Health to planning, plans to experiments, verdicts to promotion."""
-    groups = sorted({market.group for market in markets})
+    group_of = {market.symbol: market.group for market in markets}
 
-    @dg.asset_sensor(
-        asset_key=dg.AssetKey(DIAGNOSIS.name),
+    @dg.sensor(
         job_name=HYPOTHESES_JOB,
         name="health_to_healing",
         minimum_interval_seconds=SENSOR_SECONDS,
-        description="A new diagnosis is looked at; whether it warrants experiments is decided there.",
+        description="The newest diagnosis of each group is looked at; what it warrants is decided there.",
     )
-    def health(context: dg.SensorEvaluationContext, asset_event: dg.EventLogEntry) -> Iterator[dg.RunRequest]:
-        event = asset_event.dagster_event
-        key = event.partition if event is not None else None
-        newest = max((str(key or "").split("|")[-1], ""))
-        for group in groups:
-            partition = f"{group}|{newest}"
-            yield dg.RunRequest(run_key=f"heal-{partition}", partition_key=partition)
+    def health(context: dg.SensorEvaluationContext, database: DatabaseResource) -> Iterator[Any]:
+        del context
+        content = latest_content(database.engine, datasets=[DIAGNOSIS.name]).filter(pl.col("row_count") > 0)
+        own = content.with_columns(pl.col("market").replace_strict(group_of, default=None).alias("group"))
+        for (group,), rows in own.drop_nulls("group").group_by("group"):
+            newest = rows.filter(pl.col("session") == rows["session"].max()).sort("market")
+            partition = f"{group}|{newest['session'][0]}"
+            # A diagnosis that was made again and says something else is looked at again.
+            said = hashlib.sha256("".join(newest["sha256"]).encode()).hexdigest()[:12]
+            yield dg.RunRequest(run_key=f"heal-{partition}-{said}", partition_key=partition)
 
     @dg.sensor(
         job_name=HEALING_JOB,

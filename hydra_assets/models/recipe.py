@@ -1,6 +1,7 @@
 """A recipe: everything that makes a model but the data. A champion is a recipe; its refits follow the same one."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Annotated, Self
 
@@ -64,8 +65,8 @@ class Recipe(BaseModel):
 
     @property
     def sha256(self) -> str:
-        """Digest of the recipe's own content."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Digest of the recipe's own content, however its beliefs are ordered: an artefact orders them by name."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
 BOOSTED, LOGISTIC, NO_SIGNAL = "boosted", "logistic", "no_signal"
