@@ -5,16 +5,19 @@ import sys
 
 import typer
 
-from hydra_console.cli import database, datasets, home, server
+from hydra_console.cli import database, datasets, healing, home, server, steering
 
 DEBUG_VARIABLE = "HYDRA_DEBUG"
 USER_ERRORS = frozenset(
     {
+        "hydra_agent.defs.operating.OperatingError",
         "hydra_assets.home.HomeError",
         "hydra_assets.lake.tables.LakeError",
         "hydra_assets.markets.loader.MarketError",
         "hydra_assets.sources.base.SourceError",
+        "hydra_assets.registry.port.RegistryError",
         "hydra_assets.state.db.DatabaseError",
+        "hydra_assets.state.trial_ledger.LedgerError",
         "hydra_console.bootstrap.errors.BootstrapError",
         "hydra_console.cli.output.UserError",
         "hydra_console.runner.UnknownJobError",
@@ -40,6 +43,19 @@ app.command()(server.down)
 app.command()(home.env)
 app.command()(home.doctor)
 app.command()(home.init)
+app.command()(healing.diagnose)
+app.command()(healing.experiments)
+app.command()(healing.journal)
+app.command()(steering.promote)
+app.command()(steering.reject)
+app.command()(steering.rollback)
+app.command()(steering.pause)
+app.command()(steering.resume)
+app.command()(steering.autonomy)
+sandbox_app = typer.Typer(no_args_is_help=True, help="Try the champion or a candidate out; nothing is written.")
+sandbox_app.command("replay")(healing.sandbox_replay)
+sandbox_app.command("stress")(healing.sandbox_stress)
+app.add_typer(sandbox_app, name="sandbox")
 sources_app = typer.Typer(no_args_is_help=True, help="The home's data sources.")
 sources_app.command("check")(home.sources_check)
 app.add_typer(sources_app, name="sources")
