@@ -33,9 +33,9 @@ class CycleVerdict:
     passed: tuple[str, ...]
     sessions: int
 
-    def report(self, name: str) -> CandidateReport:
-        """One candidate's report."""
-        return next(report for report in self.reports if report.candidate == name)
+    def report(self, name: str) -> CandidateReport | None:
+        """One candidate's report; None where no session was tested."""
+        return next((report for report in self.reports if report.candidate == name), None)
 
 
 def judge(
@@ -62,10 +62,13 @@ def judge(
     contracts
         Verdicts of the data checks on the inputs.
     """
+    nothing = CycleVerdict((), (), 0)
+    if not candidates:
+        return nothing
     sides = (*candidates, *((champion,) if champion else ()))
     span = tested_span(view, sides)
-    if not candidates or span.stop <= span.start:
-        return CycleVerdict((), (), 0)
+    if span.stop <= span.start:
+        return nothing
     records = evidence_of(view, sides, returns, span)
     known = matrix_of(trials, view.days[span])
     evidence = CycleEvidence(
