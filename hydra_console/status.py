@@ -13,12 +13,14 @@ from rich.table import Table
 from hydra_assets.columns import DENSITY_GATE, IMPLIED_DENSITY, IMPLIED_MOMENTS
 from hydra_assets.home import HomeConfig
 from hydra_assets.lake import Lake
+from hydra_assets.markets.loader import markets_of
 from hydra_assets.options.grades import GRADES
 from hydra_assets.state.judgements import newest_judgements
 from hydra_assets.state.system_log import current_state
 from hydra_assets.state.tables import alerts, promotions
 from hydra_console.bootstrap.environment import Environment
 from hydra_console.cycle import dataset_summary
+from hydra_console.healing import healing_lines, healing_standing
 
 WATERMARK = "SIMULATED MARKETS - no real prices, no real orders"
 ALERTS_SHOWN = 10
@@ -26,7 +28,7 @@ VOL_TENOR = "60d"
 
 
 def home_status(environment: Environment, config: HomeConfig, engine: sa.Engine, lake: Lake) -> dict[str, Any]:
-    """Kind, datasets, options, alerts, quarantine, champions, system state, database and running runs, for JSON."""
+    """Kind, datasets, options, alerts, quarantine, champions, healing, system state, database and runs, for JSON."""
     open_alerts = (
         sa.select(alerts.c.id, alerts.c.level, alerts.c.code, alerts.c.message, alerts.c.last_at)
         .where(alerts.c.acknowledged_at.is_(None))
@@ -69,6 +71,9 @@ def home_status(environment: Environment, config: HomeConfig, engine: sa.Engine,
         "open_alerts": alert_rows,
         "champions": champion_rows,
         "judgements": judged,
+        "healing": healing_standing(
+            engine, lake, config, list(markets_of(config, environment.home).values()), environment.home
+        ),
         "database": {
             "embedded": environment.embedded,
             "version": version,
@@ -156,6 +161,8 @@ def show_status(standing: dict[str, Any], console: Console) -> None:
     console.print(f"champions     {champions or 'none yet: nothing is traded'}")
     for found in standing["judgements"]:
         console.print(f"judged        {judgement_in_words(found)}", markup=False)
+    for line in healing_lines(standing["healing"]) if "healing" in standing else ():
+        console.print(line, markup=False)
     console.print(f"quarantine    {standing['quarantined_rows']:,} rows")
     table = Table("dataset", "markets", "sessions", "rows", "newest")
     for row in standing["datasets"]:
