@@ -23,11 +23,12 @@ def diagnose(group: Group = None, json_out: Json = False) -> None:
     evidence fits a cause and no other. Exposure is the share of its size that a market may trade. An e-value is the
     wealth of a bet for (against) the champion in shadow: 20 confirms a provisional one, 5 against takes it back.
     """
-    from hydra_agent.defs.diagnosing import diagnosed  # noqa: PLC0415
     from hydra_console.cli.output import remark, result  # noqa: PLC0415
     from hydra_console.cli.parts import groups_of, parts_of_home  # noqa: PLC0415
 
     parts = parts_of_home()
+    from hydra_agent.defs.diagnosing import diagnosed  # noqa: PLC0415
+
     found = []
     for name in groups_of(parts, group):
         with remark().status(f"looking at {name}"):
@@ -95,11 +96,12 @@ def experiments(
 
     from rich.table import Table  # noqa: PLC0415
 
-    from hydra_agent.defs import operating  # noqa: PLC0415
     from hydra_console.cli.output import result  # noqa: PLC0415
     from hydra_console.cli.parts import groups_of, parts_of_home  # noqa: PLC0415
 
     parts = parts_of_home()
+    from hydra_agent.defs import operating  # noqa: PLC0415
+
     wanted = groups_of(parts, group)
     rows = operating.experiments(parts, wanted[0] if len(wanted) == 1 else None, last)
     if json_out:
@@ -137,8 +139,6 @@ def journal(  # noqa: PLR0913, PLR0917  one option a field of the journal
 
     from rich.table import Table  # noqa: PLC0415
 
-    from hydra_agent.defs.asking import understood  # noqa: PLC0415
-    from hydra_agent.defs.assistant import assistant_of  # noqa: PLC0415
     from hydra_assets import clock  # noqa: PLC0415
     from hydra_assets.state.journal import JournalQuery, search  # noqa: PLC0415
     from hydra_console.cli.output import parse_day, remark, result  # noqa: PLC0415
@@ -157,6 +157,9 @@ def journal(  # noqa: PLR0913, PLR0917  one option a field of the journal
         "limit": limit,
     }
     parts = parts_of_home()
+    from hydra_agent.defs.asking import understood  # noqa: PLC0415
+    from hydra_agent.defs.assistant import assistant_of  # noqa: PLC0415
+
     engine, query = parts.database.engine, JournalQuery()
     if question:
         read = understood(engine, assistant_of(parts), question, clock.now().date())
@@ -216,12 +219,13 @@ def sandbox_replay(
 
     from rich.table import Table  # noqa: PLC0415
 
-    from hydra_agent.defs import sandbox  # noqa: PLC0415
     from hydra_console.cli.output import parse_day, remark, result  # noqa: PLC0415
     from hydra_console.cli.parts import one_group, parts_of_home  # noqa: PLC0415
 
     first, last = parse_day(from_, "--from"), parse_day(to, "--to")
     parts = parts_of_home()
+    from hydra_agent.defs import sandbox  # noqa: PLC0415
+
     with remark().status("walking forward"):
         found = sandbox.replayed(parts, one_group(parts, group), candidate, first, last)
     if json_out:
@@ -250,12 +254,13 @@ def sandbox_stress(
     """
     from rich.table import Table  # noqa: PLC0415
 
-    from hydra_agent.defs import sandbox  # noqa: PLC0415
     from hydra_console.cli.output import parse_day, remark, result  # noqa: PLC0415
     from hydra_console.cli.parts import one_group, parts_of_home  # noqa: PLC0415
 
     last = parse_day(to, "--to")
     parts = parts_of_home()
+    from hydra_agent.defs import sandbox  # noqa: PLC0415
+
     with remark().status("stressing"):
         rows = sandbox.stress(parts, one_group(parts, group), candidate, scenario or (), last)
     if json_out:

@@ -39,11 +39,12 @@ def reject(subject: Subject = None, action: Action = None, reason: Reason = "") 
 
 
 def _answer(subject: str | None, state: "ApprovalState", action: str | None, reason: str) -> None:
-    from hydra_agent.defs import operating  # noqa: PLC0415
     from hydra_console.cli.output import result  # noqa: PLC0415
     from hydra_console.cli.parts import parts_of_home, person  # noqa: PLC0415
 
     engine = parts_of_home().database.engine
+    from hydra_agent.defs import operating  # noqa: PLC0415
+
     if subject is None:
         _list_waiting()
         return
@@ -89,11 +90,12 @@ def rollback(
     Without --to it is the last champion of another recipe. Fit, recipe and calibration come back as they were. The
     ledger and the journal keep who did it and why.
     """
-    from hydra_agent.defs import operating  # noqa: PLC0415
     from hydra_console.cli.output import result  # noqa: PLC0415
     from hydra_console.cli.parts import one_group, parts_of_home, person  # noqa: PLC0415
 
     parts = parts_of_home()
+    from hydra_agent.defs import operating  # noqa: PLC0415
+
     done = operating.roll_back(parts, one_group(parts, group), to, person(), reason)
     result().print(
         f"{done.group}: version {done.version} taken back; version {done.to_version} ({done.recipe}) decides on the "
@@ -117,11 +119,12 @@ def resume(reason: Annotated[str, typer.Option("--reason", "-r", help="Goes on r
 
     The newest session is looked at anew. A demand ends with its cause: the diagnosis has to change, not the word.
     """
-    from hydra_agent.defs import operating  # noqa: PLC0415
     from hydra_console.cli.output import remark, result  # noqa: PLC0415
     from hydra_console.cli.parts import parts_of_home, person  # noqa: PLC0415
 
     parts = parts_of_home()
+    from hydra_agent.defs import operating  # noqa: PLC0415
+
     with remark().status("looking at the newest session"):
         demands = operating.demands_now(parts)
     verdict = operating.resume(parts.database.engine, demands, person(), reason)
@@ -142,13 +145,14 @@ def autonomy(
 
     from rich.table import Table  # noqa: PLC0415
 
-    from hydra_agent.defs import operating  # noqa: PLC0415
     from hydra_assets.state.autonomy import GRID, AgentAction, AutonomyLevel, permission  # noqa: PLC0415
     from hydra_assets.state.autonomy_log import current_level  # noqa: PLC0415
     from hydra_console.cli.output import UserError, result  # noqa: PLC0415
     from hydra_console.cli.parts import parts_of_home, person  # noqa: PLC0415
 
     engine = parts_of_home().database.engine
+    from hydra_agent.defs import operating  # noqa: PLC0415
+
     if level is not None:
         if not reason:
             msg = "say why with --reason: it goes on record"
