@@ -30,9 +30,10 @@ def judged(
 
 
 def failed(verdict: CycleVerdict, name: str) -> str:
-    first = verdict.report(name).first_failure
-    assert first is not None
-    return str(first.gate)
+    report = verdict.report(name)
+    assert report is not None
+    assert report.first_failure is not None
+    return str(report.first_failure.gate)
 
 
 def test_the_better_passes_and_an_equal_or_a_worse_one_does_not() -> None:
@@ -88,6 +89,7 @@ def test_without_candidates_or_sessions_there_is_no_verdict() -> None:
     assert judge(view(), [], None, nothing, [], GREEN) == none
     late = replace(BETTER, starts=(), probability=np.full_like(BETTER.probability, np.nan))
     assert judged(late) == none
+    assert none.report("late") is None
 
 
 def test_trials_are_laid_on_the_judged_days() -> None:
