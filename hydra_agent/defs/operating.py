@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from hydra_agent.defs import demand
 from hydra_agent.defs.group_watch import Parts, newest_session
+from hydra_agent.defs.hypotheses import FORCED_TAG
 from hydra_agent.defs.jobs import HYPOTHESES_JOB, PARTITION_TAG, PROMOTION_JOB, WATCH_JOB, group_range_tags
 from hydra_agent.experiment.task import ExperimentKey
 from hydra_agent.past import VerdictCode
@@ -107,7 +108,8 @@ def goes_on(request: Approval, session: date) -> Goes:
     partition = {PARTITION_TAG: f"{request.model_group}|{session}"}
     match request.action:
         case AgentAction.EXPERIMENT:
-            return Goes(HYPOTHESES_JOB, partition)
+            # Whoever approved has said that experiments are wanted.
+            return Goes(HYPOTHESES_JOB, partition | {FORCED_TAG: "approved"})
         case AgentAction.PROMOTE:
             return Goes(PROMOTION_JOB, partition)
         case _:

@@ -106,7 +106,8 @@ def test_of_several_requests_of_one_subject_one_has_to_be_named(state_engine: sa
     with pytest.raises(OperatingError, match="--action: experiment, roll_back"):
         answer(state_engine, "sim.2025-06-30", YES, "anna", "")
     found = answer(state_engine, "sim.2025-06-30", YES, "anna", "", "experiment")
-    assert found.next == operating.Goes("hypotheses_job", {"dagster/partition": "sim|2025-06-30"})
+    tags = {"dagster/partition": "sim|2025-06-30", "hydra/heal": "approved"}
+    assert found.next == operating.Goes("hypotheses_job", tags)
     found = answer(state_engine, "sim.2025-06-30", YES, "anna", "")
     assert found.next is not None
     assert (found.next.job, len(found.next.tags)) == ("watch_job", 2)
