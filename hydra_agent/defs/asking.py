@@ -1,16 +1,20 @@
-"""Questions about the journal in plain words, read by a language model or, without one, by rules."""
+"""What a person asks of the record: the journal in plain words, read by a language model or by rules; experiments."""
 
 from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
 
+from hydra_agent.defs.group_watch import Parts
 from hydra_agent.experiment.isolated import RunReason
 from hydra_agent.llm.assistant import Assistant
 from hydra_agent.llm.journal_filter import JournalFilter, Vocabulary
 from hydra_agent.llm.rules_filter import rules_filter
+from hydra_agent.past import VerdictCode
+from hydra_assets.state.chain import EntryKind
 from hydra_assets.state.healing_tables import journal
-from hydra_assets.state.journal import JournalKind, JournalQuery
+from hydra_assets.state.journal import JournalKind, JournalQuery, search
+from hydra_assets.state.trial_ledger import TrialLedger
 
 BY_RULES = "rules"
 _SPOKEN_KINDS = {
@@ -93,3 +97,50 @@ def _query(found: JournalFilter) -> JournalQuery:
         text=found.text or "",
         limit=found.limit,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TriedRow:
+    """An experiment in one line."""
+
+    key: str
+    session: date
+    head: str
+    mutation: str
+    verdict: str
+    gate: str
+    """The first gate that stopped it; empty where none did."""
+    message: str
+
+
+def experiments(parts: Parts, group: str | None, last: int) -> list[TriedRow]:
+    """Newest experiments with what became of them, newest first; one without a verdict is ``planned``."""
+    engine = parts.database.engine
+    query = JournalQuery(kinds=(str(JournalKind.PROPOSAL),), model_group=group or "", limit=last)
+    ledger = TrialLedger(engine, parts.home.root).entries()
+    verdicts = {entry.subject: entry.facts for entry in ledger if entry.kind is EntryKind.VERDICT}
+    words = {
+        entry.subject: entry.message
+        for _, entry in search(
+            engine, JournalQuery(kinds=(str(JournalKind.VERDICT),), model_group=group or "", limit=10_000)
+        )
+    }
+    rows = []
+    for _, plan in search(engine, query):
+        facts = verdicts.get(plan.subject)
+        code = str(facts["code"]) if facts else "planned"
+        message = words.get(plan.subject, plan.message)
+        rows.append(
+            TriedRow(plan.subject, plan.session, plan.head, plan.mutation, code, _deciding(code, facts), message)
+        )
+    return rows
+
+
+def _deciding(code: str, facts: dict[str, object] | None) -> str:
+    if facts is None:
+        return ""
+    if code == VerdictCode.HOLDOUT:
+        return f"holdout: {facts['holdout']}"
+    gates = facts["gates"]
+    failed = [gate for gate in gates if gate["status"] == "failed"] if isinstance(gates, list) else []
+    return f"{failed[0]['gate']}: {failed[0]['reason']}" if failed else ""

@@ -11,7 +11,6 @@ from hydra_agent.defs.group_watch import Parts, newest_session
 from hydra_agent.defs.hypotheses import FORCED_TAG
 from hydra_agent.defs.jobs import HYPOTHESES_JOB, PARTITION_TAG, PROMOTION_JOB, WATCH_JOB, group_range_tags
 from hydra_agent.experiment.task import ExperimentKey
-from hydra_agent.past import VerdictCode
 from hydra_assets.registry.champions import (
     Cause,
     Champion,
@@ -253,50 +252,3 @@ def set_autonomy(engine: sa.Engine, level: str, actor: str, reason: str) -> tupl
     before = current_level(engine)
     set_level(engine, wanted, actor, reason)
     return before, wanted
-
-
-@dataclass(frozen=True, slots=True)
-class TriedRow:
-    """An experiment in one line."""
-
-    key: str
-    session: date
-    head: str
-    mutation: str
-    verdict: str
-    gate: str
-    """The first gate that stopped it; empty where none did."""
-    message: str
-
-
-def experiments(parts: Parts, group: str | None, last: int) -> list[TriedRow]:
-    """Newest experiments with what became of them, newest first; one without a verdict is ``planned``."""
-    engine = parts.database.engine
-    query = JournalQuery(kinds=(str(JournalKind.PROPOSAL),), model_group=group or "", limit=last)
-    ledger = TrialLedger(engine, parts.home.root).entries()
-    verdicts = {entry.subject: entry.facts for entry in ledger if entry.kind is EntryKind.VERDICT}
-    words = {
-        entry.subject: entry.message
-        for _, entry in search(
-            engine, JournalQuery(kinds=(str(JournalKind.VERDICT),), model_group=group or "", limit=10_000)
-        )
-    }
-    rows = []
-    for _, plan in search(engine, query):
-        facts = verdicts.get(plan.subject)
-        code = str(facts["code"]) if facts else "planned"
-        message = words.get(plan.subject, plan.message)
-        rows.append(
-            TriedRow(plan.subject, plan.session, plan.head, plan.mutation, code, _deciding(code, facts), message)
-        )
-    return rows
-
-
-def _deciding(code: str, facts: dict[str, object] | None) -> str:
-    if facts is None:
-        return ""
-    if code == VerdictCode.HOLDOUT:
-        return f"holdout: {facts['holdout']}"
-    gates = facts["gates"]
-    failed = [gate for gate in gates if gate["status"] == "failed"] if isinstance(gates, list) else []
-    return f"{failed[0]['gate']}: {failed[0]['reason']}" if failed else ""

@@ -100,10 +100,12 @@ def experiments(
     from hydra_console.cli.parts import groups_of, parts_of_home  # noqa: PLC0415
 
     parts = parts_of_home()
-    from hydra_agent.defs import operating  # noqa: PLC0415
+    from hydra_agent.defs import asking  # noqa: PLC0415
+    from hydra_assets.state.autonomy import AgentAction  # noqa: PLC0415
+    from hydra_assets.state.autonomy_log import waiting  # noqa: PLC0415
 
     wanted = groups_of(parts, group)
-    rows = operating.experiments(parts, wanted[0] if len(wanted) == 1 else None, last)
+    rows = asking.experiments(parts, wanted[0] if len(wanted) == 1 else None, last)
     if json_out:
         _print_json([asdict(row) for row in rows])
         return
@@ -111,6 +113,9 @@ def experiments(
     for row in rows:
         table.add_row(row.key, row.head, row.mutation, row.verdict, row.gate)
     result().print(table if rows else "no experiment yet: they are planned where a diagnosis warrants them")
+    for row in waiting(parts.database.engine):
+        if row.action is AgentAction.EXPERIMENT:
+            result().print(f"waiting: `hydra promote {row.subject}` or `hydra reject {row.subject}`", markup=False)
 
 
 def journal(  # noqa: PLR0913, PLR0917  one option a field of the journal

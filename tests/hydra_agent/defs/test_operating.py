@@ -7,9 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from hydra_agent.defs import operating
+from hydra_agent.defs.asking import experiments
 from hydra_agent.defs.demand import follow
 from hydra_agent.defs.group_watch import Parts
-from hydra_agent.defs.operating import OperatingError, answer, experiments, pause, resume, roll_back, set_autonomy
+from hydra_agent.defs.operating import OperatingError, answer, pause, resume, roll_back, set_autonomy
 from hydra_assets.models.baseline import FittedBaseRate
 from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.recipe import BOOSTED, FIRST_RECIPES, LOGISTIC
