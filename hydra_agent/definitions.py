@@ -6,7 +6,7 @@ from typing import cast
 
 import dagster as dg
 
-from hydra_agent.defs.experiments import candidate_evaluation, candidate_model
+from hydra_agent.defs.experiments import candidate_evaluation, candidate_model, candidate_stress
 from hydra_agent.defs.hypotheses import hypotheses_assets
 from hydra_agent.defs.jobs import (
     HEALING_JOB,
@@ -46,6 +46,7 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
         assets=[
             *(asset for assets in made for asset in assets(config, markets)),
             candidate_model,
+            candidate_stress,
             candidate_evaluation,
         ],
         jobs=[*agent_jobs(), *operating_jobs()],

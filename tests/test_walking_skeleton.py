@@ -12,24 +12,28 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from hydra_agent.defs.experiments import HEALING_JOB, register_experiments
+from hydra_agent.defs.hypotheses import FORCED_TAG
+from hydra_agent.defs.jobs import HEALING_JOB, HYPOTHESES_JOB, WATCH_JOB, experiment_tags, group_range_tags
 from hydra_assets.defs.downstream import downstream_runs
 from hydra_assets.defs.jobs import DATASETS_JOB, range_tags
 from hydra_assets.defs.predictions import PREDICTIONS_JOB
-from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
+from hydra_assets.defs.resources import DatabaseResource, HomeResource
 from hydra_assets.defs.training import snapshots_of
 from hydra_assets.features.assemble import FEATURE_NAMES
 from hydra_assets.lake import Lake
 from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.recipe import FIRST_RECIPES
 from hydra_assets.models.trained import train
+from hydra_assets.partitions import EXPERIMENTS
 from hydra_assets.registry.champions import Cause, Record, crown
 from hydra_assets.registry.mlflow_registry import MlflowRegistry
-from hydra_assets.state.candidates import candidates_of
+from hydra_assets.state.chain import EntryKind
+from hydra_assets.state.db import claim
 from hydra_assets.state.orders import positions
 from hydra_assets.state.promotions import current_champion
 from hydra_assets.state.records import Promotion
 from hydra_assets.state.tables import fills, judgements, orders, stress_reports
+from hydra_assets.state.trial_ledger import TrialLedger
 from hydra_console.bootstrap.variables import with_schema
 from tests.support.pipeline import Pipeline, make_pipeline
 from tests.support.postgres import engine_on
@@ -54,6 +58,8 @@ INTERVALS = ("mean", "sd", "skew", "atm_vol", "risk_reversal_25", "tilt")
 def pipeline(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     with engine_on(database_url) as engine, engine.begin() as connection:
         connection.execute(sa.schema.CreateSchema("mlflow", if_not_exists=True))
+    with engine_on(database_url) as engine:
+        claim(engine, "simulated")
     monkeypatch.setenv("HYDRA_NOW", "2025-04-12T12:00:00+00:00")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", with_schema(database_url, "mlflow"))
     monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(tmp_path / "mlflow"))
@@ -88,9 +94,9 @@ def test_from_vendor_bytes_to_a_filled_order_and_a_judged_candidate(pipeline: Pi
     champion = the_champion_is_refitted_and_predicts(pipeline.lake, database.engine)
     outcomes_are_kept(pipeline.lake)
     the_judgements_are_on_record(database.engine)
+    its_health_is_watched(pipeline)
     orders_are_filled_once(pipeline, database.engine)
-    lake = LakeResource(uri=str(pipeline.home / "lake"))
-    a_candidate_is_judged(pipeline, register_experiments(pipeline.instance, home, lake, database), champion, database)
+    candidates_are_trained_and_judged(pipeline, champion, database)
     other_chains_give_other_predictions(pipeline)
 
 
@@ -243,7 +249,7 @@ def crown_one(home: HomeResource, database: DatabaseResource) -> None:
     assert snapshot is not None
     model = train("boosted", FIRST_RECIPES["boosted"], snapshot, AS_IT_IS, thesis_green=False)
     registry = MlflowRegistry(os.environ["MLFLOW_TRACKING_URI"])
-    crown(database.engine, registry, "sim", model, Record(), Cause("by_test"))
+    crown(database.engine, registry, "sim", model, Record(), Cause("by_test", size_fraction=1.0))
 
 
 def the_champion_is_refitted_and_predicts(lake: Lake, engine: sa.Engine) -> Promotion:
@@ -298,18 +304,39 @@ def orders_are_filled_once(pipeline: Pipeline, engine: sa.Engine) -> None:
     assert lake.read("orders").sort("order_ref").equals(ordered)
 
 
-def a_candidate_is_judged(pipeline: Pipeline, keys: list[str], champion: Promotion, database: DatabaseResource) -> None:
+def its_health_is_watched(pipeline: Pipeline) -> None:
     import hydra_agent.definitions as agent  # reads the home when it is imported
 
-    assert len(keys) == 1
-    execute(pipeline, agent.build_defs(), HEALING_JOB, {"dagster/partition": keys[0]})
-    [candidate] = candidates_of(database.engine, "sim")
-    assert (candidate.experiment_id, candidate.champion_version) == (keys[0], champion.version)
-    assert candidate.verdict in {"better_on_both", "worse_log_loss", "worse_net_return"}
-    figures = candidate.metrics
-    assert figures["candidate_decisions"] == figures["champion_decisions"] > 100
-    assert figures["candidate_log_loss"] != figures["champion_log_loss"]
-    assert current_champion(database.engine, "sim") == champion, "a comparison promotes nothing"
+    execute(pipeline, agent.build_defs(), WATCH_JOB, group_range_tags(["sim"], FIRST, LAST))
+    predicted = pipeline.lake.read("predictions")
+    diagnosis = pipeline.lake.read("diagnosis")
+    keys = ["market", "session"]
+    assert diagnosis.select(keys).sort(keys).equals(predicted.select(keys).sort(keys))
+    reigned = diagnosis.join(predicted, on=keys, suffix="_said").filter(prediction_reason="ok")
+    assert (reigned["size_fraction"] == 1.0).all(), "nobody said that it begins with less"
+    assert (reigned["exposure"] > 0.0).mean() > 0.5
+    assert (diagnosis.filter(champion_stage="none")["exposure"] == 0.0).all()
+    health = pipeline.lake.read("champion_health")
+    assert {"contract", "freshness", "activity", "regime"} <= set(health["health_family"])
+    ages = health.filter(health_family="freshness", health_signal="reports")["health_statistic"].drop_nulls()
+    assert ages.n_unique() > 3
+
+
+def candidates_are_trained_and_judged(pipeline: Pipeline, champion: Promotion, database: DatabaseResource) -> None:
+    import hydra_agent.definitions as agent
+
+    definitions = agent.build_defs()
+    execute(pipeline, definitions, HYPOTHESES_JOB, {"dagster/partition": f"sim|{LAST}", FORCED_TAG: "by_test"})
+    keys = list(pipeline.instance.get_dynamic_partitions(str(EXPERIMENTS.name)))
+    execute(pipeline, definitions, HEALING_JOB, experiment_tags(keys[:2]))
+    entries = TrialLedger(database.engine, pipeline.home).verified("sim")
+    assert [(entry.kind, entry.subject) for entry in entries] == [
+        *((EntryKind.TRIAL, key) for key in keys[:2]),
+        *((EntryKind.VERDICT, key) for key in keys[:2]),
+    ]
+    # A year less the hold-out is no year: nothing was tested, and the verdict says so.
+    assert {entry.facts["code"] for entry in entries if entry.kind is EntryKind.VERDICT} == {"stopped"}
+    assert current_champion(database.engine, "sim") == champion, "nobody is promoted past the gates"
 
 
 def other_chains_give_other_predictions(pipeline: Pipeline) -> None:

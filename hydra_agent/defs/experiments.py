@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
-from hydra_agent.arena import Returns, played
+from hydra_agent.arena import Returns, played, shares_of_walk
 from hydra_agent.defs.group_watch import Parts
 from hydra_agent.defs.hypotheses import HYPOTHESES, planned_of
 from hydra_agent.defs.judging import Court
@@ -18,11 +18,18 @@ from hydra_agent.experiment.task import ExperimentKey, Limits
 from hydra_assets.columns import FEATURE_VECTOR, LABELS
 from hydra_assets.defs.registry import RegistryResource
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
+from hydra_assets.defs.stress import stress_rows, told
+from hydra_assets.evaluation.stressed import DEFAULT_PLAN
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.partitions import EXPERIMENTS
+from hydra_assets.replay.decisions import DecisionKind, Decisions
+from hydra_assets.replay.tables import ReplayConfig
 from hydra_assets.state.journal import JournalEntry, JournalKind, write
+from hydra_assets.state.judgements import record_stress
+from hydra_assets.stress.report import stress_report
 
-CANDIDATE_MODEL, CANDIDATE_EVALUATION = "candidate_model", "candidate_evaluation"
+CANDIDATE_MODEL, CANDIDATE_STRESS = "candidate_model", "candidate_stress"
+CANDIDATE_EVALUATION = "candidate_evaluation"
 LIMITS = Limits()
 
 
@@ -113,12 +120,47 @@ def candidate_model(
 
 
 @dg.asset(
+    name=CANDIDATE_STRESS,
+    group_name="experiments",
+    description="What each candidate stands when markets do what they have not done yet.",
+    partitions_def=EXPERIMENTS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[candidate_model],
+    kinds={"postgresql", "numpy"},
+)
+def candidate_stress(
+    context: dg.AssetExecutionContext,
+    home: HomeResource,
+    lake: LakeResource,
+    database: DatabaseResource,
+    registry: RegistryResource,
+) -> dg.MaterializeResult[None]:
+    """Stress every candidate that was trained."""
+    parts = Parts(home, lake, database, registry)
+    for (group, session), keys in by_cycle(context.partition_keys).items():
+        recipes = recipes_of(planned_of(parts, keys))
+        bench = bench_of(parts, group, session)
+        runs = run_recipes(parts, bench.known, recipes, "known", LIMITS)
+        for walk in walks_of(runs, recipes, bench.known):
+            market = bench.known.market
+            decisions = Decisions(
+                DecisionKind.KELLY, shares_of_walk(market, walk)[None], size_factor=bench.known.factors
+            )
+            report = stress_report(market, decisions, ReplayConfig(), DEFAULT_PLAN)
+            record_stress(database.engine, stress_rows(told(report), group, session, walk.name, context.run.run_id))
+            context.add_asset_metadata(
+                {"stress": str(report.reason)}, asset_key=context.asset_key, partition_key=walk.name
+            )
+    return dg.MaterializeResult()
+
+
+@dg.asset(
     name=CANDIDATE_EVALUATION,
     group_name="experiments",
     description="All candidates of a cycle and the champion in one replay, gates 1 to 8, and the ledger's entries.",
     partitions_def=EXPERIMENTS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    deps=[candidate_model],
+    deps=[candidate_model, candidate_stress],
     kinds={"postgresql"},
 )
 def candidate_evaluation(

@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from hydra_agent.defs.experiments import CANDIDATE_EVALUATION, CANDIDATE_MODEL
+from hydra_agent.defs.experiments import CANDIDATE_EVALUATION, CANDIDATE_MODEL, CANDIDATE_STRESS
 from hydra_agent.defs.hypotheses import HYPOTHESES
 from hydra_agent.defs.promoting import PROMOTION
 from hydra_agent.defs.succession import STAGE
@@ -40,7 +40,7 @@ def agent_jobs() -> list[UnresolvedAssetJobDefinition]:
         (HYPOTHESES_JOB, (HYPOTHESES,), "Plan experiments for a group's session, where its diagnosis asks for them."),
         (
             HEALING_JOB,
-            (CANDIDATE_MODEL, CANDIDATE_EVALUATION),
+            (CANDIDATE_MODEL, CANDIDATE_STRESS, CANDIDATE_EVALUATION),
             "Train and judge the run's experiments.",
         ),
         (PROMOTION_JOB, (PROMOTION,), "Make the candidate that passed every gate the provisional champion."),
@@ -68,14 +68,14 @@ def experiment_tags(keys: Sequence[str]) -> dict[str, str]:
 
 
 def pending_experiments(instance: dg.DagsterInstance, judged: set[str]) -> list[list[str]]:
-    """Experiments without a verdict, a cycle each, in the order in which they were added."""
+    """Cycles of which an experiment has no verdict, whole: candidates are judged among those of their cycle."""
     cycles: dict[tuple[str, date], list[str]] = {}
     for key in instance.get_dynamic_partitions(str(EXPERIMENTS.name)):
         # A home of an older release has keys of another form; they were judged then.
-        if key not in judged and ExperimentKey.fits(key):
+        if ExperimentKey.fits(key):
             read = ExperimentKey.read(key)
             cycles.setdefault((read.group, read.session), []).append(key)
-    return list(cycles.values())
+    return [keys for keys in cycles.values() if not judged.issuperset(keys)]
 
 
 def agent_sensors(markets: Sequence[MarketSpec]) -> list[dg.SensorDefinition]:

@@ -183,11 +183,13 @@ class Court:
 
 
 def _code(run: Run, verdict: CycleVerdict, opened: Mapping[str, HoldoutVerdict]) -> tuple[VerdictCode, str]:
-    if run.reason is RunReason.NOT_TRAINABLE:
-        return VerdictCode.NOT_TRAINABLE, run.message
     if run.predictions is None:
-        return VerdictCode.BROKEN, f"{run.reason}: {run.message}"
+        untrainable = run.reason is RunReason.NOT_TRAINABLE
+        code = VerdictCode.NOT_TRAINABLE if untrainable else VerdictCode.BROKEN
+        return code, f"{run.reason}: {run.message}"
     report = verdict.report(run.key)
+    if report is None:
+        return VerdictCode.STOPPED, "no session was tested before the sealed hold-out"
     if not report.passed:
         return VerdictCode.STOPPED, report.message
     if (holdout := opened.get(run.key)) is None:

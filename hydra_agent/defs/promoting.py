@@ -86,31 +86,33 @@ def promote_passed(parts: Parts, group: str, session: date, run_id: str) -> str:
     if done:
         repair_alias(parts.database.engine, parts.registry.registry, group)
         return "promoted_before"
-    reigns_still = current is not None and current.recipe_sha256 == trial.facts["champion_recipe_sha256"]
     recipe = Recipe.model_validate_json(trial.facts["recipe"])
-    if not reigns_still and (current is None or current.recipe_sha256 != recipe.sha256):
-        return "judged_against_another_champion"
-    if not may(parts.database.engine, AgentAction.PROMOTE, group, key, f"{key} passed all gates"):
-        return "waits_for_a_person"
-    model, record = fitted(parts, group, session, key, recipe)
-    cause = Cause(str(PromotionReason.EXPERIMENT), run_id, session, PROVISIONAL_SIZE)
-    crown(parts.database.engine, parts.registry.registry, group, model, record, cause)
-    facts = {"model_sha256": model.sha256, "recipe_sha256": recipe.sha256, "session": session.isoformat()}
-    ledger.append(EntryKind.PROMOTION, group, key, facts)
-    plan = trial.facts
+    # A run that was cut off may have crowned it already: then the rest is to be written, and nothing is fitted again.
+    crowned = current is not None and (current.recipe_sha256, current.effective_after) == (recipe.sha256, session)
+    if not crowned:
+        if current is None or current.recipe_sha256 != trial.facts["champion_recipe_sha256"]:
+            return "judged_against_another_champion"
+        if not may(parts.database.engine, AgentAction.PROMOTE, group, key, f"{key} passed all gates"):
+            return "waits_for_a_person"
+        model, record = fitted(parts, group, session, key, recipe)
+        cause = Cause(str(PromotionReason.EXPERIMENT), run_id, session, PROVISIONAL_SIZE)
+        crown(parts.database.engine, parts.registry.registry, group, model, record, cause)
+    repair_alias(parts.database.engine, parts.registry.registry, group)
+    facts = {"recipe_sha256": recipe.sha256, "session": session.isoformat()}
     entry = JournalEntry(
         JournalKind.PROMOTION,
         group,
         session,
         key,
-        head=plan["head"],
-        mutation="+".join(mutation["id"] for mutation in plan["mutations"]),
+        head=trial.facts["head"],
+        mutation="+".join(mutation["id"] for mutation in trial.facts["mutations"]),
         outcome="provisional",
         message=f"{key} is champion at {PROVISIONAL_SIZE:.0%} of its size",
         facts=facts,
         run_id=run_id,
     )
     write(parts.database.engine, entry)
+    ledger.append(EntryKind.PROMOTION, group, key, facts)
     return "promoted"
 
 

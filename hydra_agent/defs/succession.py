@@ -140,13 +140,12 @@ def _confirm(parts: Parts, group: str, reigning: Champion, session: date, step: 
         _figures(step),
         run_id,
     )
-    if not record_stage(engine, stage):
-        return []
     experiment = reigning.model.name if reigning.reason == PromotionReason.EXPERIMENT else None
     facts = {"version": reigning.version, "experiment": experiment, **_figures(step)}
+    # What takes effect comes last: whatever is cut off before it is done again.
     TrialLedger(engine, parts.home.root).append(EntryKind.CONFIRMATION, group, subject, facts)
     write(engine, _journal(JournalKind.PROMOTION, group, session, subject, "confirmed", message, facts, run_id))
-    return [message]
+    return [message] if record_stage(engine, stage) else []
 
 
 def _retire(parts: Parts, group: str, reigning: Champion, session: date, step: Step, run_id: str) -> list[str]:
@@ -156,12 +155,10 @@ def _retire(parts: Parts, group: str, reigning: Champion, session: date, step: S
     stage = ChampionStage(
         group, reigning.model.recipe.sha256, session, StageKind.RETIRED, 0.0, "worse_than_cash", figures, run_id
     )
-    if not record_stage(engine, stage):
-        return []
     facts = {"version": reigning.version, **figures}
     TrialLedger(engine, parts.home.root).append(EntryKind.ROLLBACK, group, subject, facts)
     write(engine, _journal(JournalKind.ROLLBACK, group, session, subject, "retired", message, facts, run_id))
-    return [message]
+    return [message] if record_stage(engine, stage) else []
 
 
 def _take_back(
@@ -176,10 +173,10 @@ def _take_back(
         return ["a rollback waits for a person"]
     facts = {"version": reigning.version, "to_version": before.version, **_figures(step)}
     TrialLedger(engine, parts.home.root).append(EntryKind.ROLLBACK, group, subject, facts)
+    write(engine, _journal(JournalKind.ROLLBACK, group, newest, subject, "rolled_back", message, facts, run_id))
     # Its fit, recipe and calibration are one artefact: all of it comes back.
     cause = Cause(str(PromotionReason.ROLLED_BACK), run_id, newest, 1.0)
     crown(engine, parts.registry.registry, group, before.model, Record(), cause)
-    write(engine, _journal(JournalKind.ROLLBACK, group, newest, subject, "rolled_back", message, facts, run_id))
     return [message]
 
 

@@ -21,6 +21,7 @@ from hydra_assets.registry.champions import champion_as_of, champions_of
 from hydra_assets.state.judgements import record_stress
 from hydra_assets.state.records import StressRow
 from hydra_assets.stress.frame import report_frame
+from hydra_assets.stress.records import StressReport
 
 STRESS = "stress_report"
 
@@ -58,13 +59,8 @@ def stress_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> lis
                     if played.predictions[name].is_empty():
                         continue
                     report = stressed(played, name, history.factors, day - timedelta(days=1))
-                    frame = report_frame(report)
-                    if frame.is_empty():
-                        # What could not be stressed at all is on record too, under the reason.
-                        words = "; ".join(finding.message for finding in report.findings)
-                        refused = {"scenario": "none", "stress_reason": str(report.reason), "message": words}
-                        frame = pl.concat([frame, pl.DataFrame([refused])], how="diagonal_relaxed")
-                    record_stress(database.engine, _rows(frame, group, day, name, context.run.run_id))
+                    frame = told(report)
+                    record_stress(database.engine, stress_rows(frame, group, day, name, context.run.run_id))
                     found.append(frame.with_columns(pl.lit(day).alias("training_date"), pl.lit(name).alias("strategy")))
                     context.log.info(f"{group} {day} {name}: {report.reason}")
         context.add_asset_metadata(
@@ -75,7 +71,18 @@ def stress_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> lis
     return [materialise]
 
 
-def _rows(frame: pl.DataFrame, group: str, day: date, strategy: str, run_id: str) -> list[StressRow]:
+def told(report: StressReport) -> pl.DataFrame:
+    """A report as a frame; what could not be stressed at all is a row too, under the reason."""
+    frame = report_frame(report)
+    if not frame.is_empty():
+        return frame
+    words = "; ".join(finding.message for finding in report.findings)
+    refused = {"scenario": "none", "stress_reason": str(report.reason), "message": words}
+    return pl.concat([frame, pl.DataFrame([refused])], how="diagonal_relaxed")
+
+
+def stress_rows(frame: pl.DataFrame, group: str, day: date, strategy: str, run_id: str) -> list[StressRow]:
+    """Records of a report."""
     figures = [name for name, kind in frame.schema.items() if kind.is_numeric()]
     return [
         StressRow(
