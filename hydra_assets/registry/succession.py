@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
 from typing import Protocol
 
 import polars as pl
@@ -30,6 +31,8 @@ from hydra_assets.registry.champions import (
     standing_of,
 )
 from hydra_assets.registry.port import Registry, VersionState
+from hydra_assets.state.promotions import stage_as_of, stages_of
+from hydra_assets.state.records import StageKind
 from hydra_assets.stats.gate_records import CandidateReport, GateConfig
 from hydra_assets.verdict import Verdict
 
@@ -98,13 +101,20 @@ class Outcome:
 def succeed(engine: sa.Engine, registry: Registry, champions: list[Champion], case: Case) -> Outcome:
     """Judge a training date and promote where it is due. Safe to repeat and to be cut off anywhere."""
     standing = standing_of(champions, case.snapshot.cutoff)
-    if standing is Standing.NO_CHAMPION:
+    retired = retired_at(engine, case.group, case.snapshot.cutoff)
+    if standing is Standing.NO_CHAMPION or (standing is Standing.REFIT_DUE and retired):
         return _first(engine, registry, case)
     reigning = champion_as_of(champions, case.snapshot.cutoff)
     if standing is Standing.REFIT_DUE and reigning is not None:
         return _refit(engine, registry, case, reigning)
     repair_alias(engine, registry, case.group)
     return Outcome(str(standing))
+
+
+def retired_at(engine: sa.Engine, group: str, cutoff: date) -> bool:
+    """Whether the champion of a session's cutoff trades nothing for good: somebody may come first again."""
+    stage = stage_as_of(stages_of(engine, group), cutoff + timedelta(days=1))
+    return stage is not None and stage.stage is StageKind.RETIRED
 
 
 def _first(engine: sa.Engine, registry: Registry, case: Case) -> Outcome:

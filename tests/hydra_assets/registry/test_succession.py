@@ -15,8 +15,8 @@ from hydra_assets.registry import champions, succession
 from hydra_assets.registry.champions import Cause, Champion, Record, champion_as_of, champions_of, crown
 from hydra_assets.registry.port import RegistryError, VersionState
 from hydra_assets.registry.succession import NOT_TRAINABLE, REFIT_HELD_BACK, Case, Outcome, succeed
-from hydra_assets.state.promotions import current_champion, stages_of
-from hydra_assets.state.records import StageKind
+from hydra_assets.state.promotions import current_champion, record_stage, stages_of
+from hydra_assets.state.records import ChampionStage, StageKind
 from hydra_assets.state.tables import promotions
 from hydra_assets.stats.gate_records import GateConfig
 from hydra_assets.verdict import Severity, Verdict
@@ -276,3 +276,16 @@ def test_killed_between_promotion_and_alias_the_alias_follows(home: Home) -> Non
     home.registry.mute = False
     assert home.run(case()).code == "already_fitted"
     assert (len(home.rows), home.versions, home.registry.aliases) == (1, 1, {"sim": 1})
+
+
+def test_after_a_retired_champion_somebody_may_come_first_again(home: Home) -> None:
+    first = home.run(case())
+    assert first.model is not None
+    retired = ChampionStage("sim", first.model.recipe.sha256, day(CUTOFF + 1), StageKind.RETIRED, 0.0, "worse")
+    assert record_stage(home.engine, retired)
+    assert home.run(case(last=NEXT)).code == "first_champion"
+    assert [stage.stage for stage in stages_of(home.engine, "sim")] == [
+        StageKind.PROVISIONAL,
+        StageKind.RETIRED,
+        StageKind.PROVISIONAL,
+    ]
