@@ -83,7 +83,8 @@ def _feed(feed: Feed, features: pl.DataFrame, curve: pl.DataFrame, market: Marke
         case _:
             report = aligned(features, "report_age_days", market)
             new = np.isfinite(report)
-            new[1:] &= ~(report[1:] > report[:-1])
+            # Against the last age that was seen: after a session without any, an older report is no new one.
+            new[1:] &= ~(report[1:] > _held(report)[:-1])
             return np.full(report.shape, np.nan), _age(new, market)
     return _held(level), _age(np.isfinite(level), market)
 
