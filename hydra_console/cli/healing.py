@@ -113,9 +113,9 @@ def experiments(
     for row in rows:
         table.add_row(row.key, row.head, row.mutation, row.verdict, row.gate)
     result().print(table if rows else "no experiment yet: they are planned where a diagnosis warrants them")
-    for row in waiting(parts.database.engine):
-        if row.action is AgentAction.EXPERIMENT:
-            result().print(f"waiting: `hydra promote {row.subject}` or `hydra reject {row.subject}`", markup=False)
+    for asked in waiting(parts.database.engine):
+        if asked.action is AgentAction.EXPERIMENT:
+            result().print(f"waiting: `hydra promote {asked.subject}` or `hydra reject {asked.subject}`", markup=False)
 
 
 def journal(  # noqa: PLR0913, PLR0917  one option a field of the journal
