@@ -13,7 +13,7 @@ from hydra_assets.features.dictionary import FEATURE_NAMES, FEATURES, Group
 from hydra_assets.labels.known import LabelKind
 from hydra_assets.models.labelled import outcomes, target
 from hydra_assets.models.recipe import Recipe
-from hydra_assets.registry.champions import Champion, PromotionReason, champion_as_of
+from hydra_assets.registry.reigning import Champion, PromotionReason, champion_as_of
 from hydra_assets.replay.inputs import aligned
 from hydra_assets.replay.market import MarketArrays
 

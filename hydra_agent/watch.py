@@ -17,8 +17,7 @@ from hydra_agent.observe.signals import POOL, Family, Level, SignalTrack
 from hydra_agent.respond import Response, respond
 from hydra_agent.view import GroupView, Reign
 from hydra_assets.columns import CHAMPION_HEALTH, DIAGNOSIS
-from hydra_assets.state.promotions import stage_as_of
-from hydra_assets.state.records import ChampionStage, StageKind
+from hydra_assets.state.records import ChampionStage, StageKind, stage_as_of
 
 NONE = "none"
 _LEVELS = {int(level): level.name for level in Level}

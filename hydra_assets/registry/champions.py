@@ -1,35 +1,32 @@
 """Champions over time: the promotion record decides, the registry's alias follows it and is repaired from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 
 import sqlalchemy as sa
 
 from hydra_assets.models.trained import TrainedModel
 from hydra_assets.registry.port import Entry, RegisteredVersion, Registry, VersionState
+from hydra_assets.registry.reigning import Champion, PromotionReason, Standing, champion_as_of, standing_of
 from hydra_assets.state.promotions import current_champion, promote
 from hydra_assets.state.records import ChampionStage, Promotion, StageKind
 from hydra_assets.state.tables import promotions
 
-
-class PromotionReason(StrEnum):
-    """Why a fitted model became its group's champion."""
-
-    FIRST_CHAMPION = "first_champion"
-    """The group had none, and the recipe passed gates 1 to 7 against cash."""
-    SCHEDULED_REFIT = "scheduled_refit"
-    """The champion's own recipe on newer data."""
-    EXPERIMENT = "experiment"
-    """Another recipe that passed all gates against the champion."""
-    ROLLED_BACK = "rolled_back"
-    """The predecessor again: its successor did worse in use."""
-    MASKED = "masked"
-    """The same fit that takes a corrupted feature for missing, or no longer does."""
-    RECALIBRATED = "recalibrated"
-    """The same fit with its base rate moved."""
-    BY_A_PERSON = "by_a_person"
+__all__ = [
+    "Cause",
+    "Champion",
+    "PromotionReason",
+    "Record",
+    "Standing",
+    "begun",
+    "champion_as_of",
+    "champions_of",
+    "crown",
+    "register",
+    "repair_alias",
+    "standing_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +41,6 @@ class Cause:
     """Share of the size that it begins with; None leaves it as it is, as a refit of the same recipe does."""
 
 
-class Standing(StrEnum):
-    """How a training date stands to the group's champions."""
-
-    NO_CHAMPION = "no_champion"
-    REFIT_DUE = "refit_due"
-    ALREADY_FITTED = "already_fitted"
-    """A champion was fitted at this very cutoff."""
-    OLDER_THAN_CHAMPION = "older_than_champion"
-    """The champion was trained on later data; the past keeps the champion that it had."""
-
-
-@dataclass(frozen=True, slots=True)
-class Champion:
-    """One promoted version with its model, read and checked against its digest."""
-
-    version: int
-    sha256: str
-    model: TrainedModel
-    after: date
-    """It decides on the sessions after this one."""
-    reason: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Record:
     """What the registry keeps of a fitted model besides its artefact."""
@@ -75,25 +49,6 @@ class Record:
     parameters: Mapping[str, str] = field(default_factory=dict)
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     """Further files by name: reports, pictures."""
-
-
-def standing_of(champions: Sequence[Champion], cutoff: date) -> Standing:
-    """How a cutoff stands to a group's promotions in order."""
-    if not champions:
-        return Standing.NO_CHAMPION
-    if any(champion.model.cutoff == cutoff for champion in champions):
-        return Standing.ALREADY_FITTED
-    newest = max(champion.after for champion in champions)
-    return Standing.REFIT_DUE if cutoff > newest else Standing.OLDER_THAN_CHAMPION
-
-
-def champion_as_of(champions: Sequence[Champion], session: date) -> Champion | None:
-    """The champion that decides on a session: promoted on what was known strictly before it, the latest such.
-
-    Of two of the same day the later promotion counts. None is a legal answer.
-    """
-    usable = [(champion.after, order) for order, champion in enumerate(champions) if champion.after < session]
-    return champions[max(usable)[1]] if usable else None
 
 
 def champions_of(engine: sa.Engine, registry: Registry, group: str) -> list[Champion]:

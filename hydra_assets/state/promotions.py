@@ -1,15 +1,15 @@
 """Champions: one row per promotion, written by one writer at a time; the registry's alias follows the newest row."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from hydra_assets.state.db import Lock, advisory_lock
-from hydra_assets.state.records import ChampionStage, Promotion, StageKind
+from hydra_assets.state.records import ChampionStage, Promotion, StageKind, stage_as_of
 from hydra_assets.state.tables import champion_stages, promotions
+
+__all__ = ["PromotionConflictError", "current_champion", "promote", "record_stage", "stage_as_of", "stages_of"]
 
 
 class PromotionConflictError(Exception):
@@ -59,12 +59,6 @@ def stages_of(engine: sa.Engine, model_group: str) -> list[ChampionStage]:
         return [
             ChampionStage(**dict(row._mapping) | {"stage": StageKind(row.stage)}) for row in connection.execute(query)
         ]
-
-
-def stage_as_of(stages: Sequence[ChampionStage], session: date) -> ChampionStage | None:
-    """The stage that holds on a session, of ``stages_of``; None where none was recorded before it."""
-    before = [stage for stage in stages if stage.effective_after < session]
-    return before[-1] if before else None
 
 
 def _insert(connection: sa.Connection, stage: ChampionStage) -> bool:

@@ -111,6 +111,12 @@ class ChampionStage:
     run_id: str = ""
 
 
+def stage_as_of(stages: Sequence[ChampionStage], session: date) -> ChampionStage | None:
+    """The stage that holds on a session, of stages in the order in which they take effect; None before the first."""
+    before = [stage for stage in stages if stage.effective_after < session]
+    return before[-1] if before else None
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What a training date of a group came to: a code with its sentence, figures, and every gate of every recipe."""
