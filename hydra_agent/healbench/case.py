@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import expit
 
 from hydra_agent.diagnose.causes import CauseCode
+from hydra_agent.heads.research import PROVIDERS, FeatureProvider
 from hydra_agent.healbench.lab import ArrayLab
 from hydra_agent.healbench.worlds import BenchWorld
 from hydra_agent.observe.health import HealthConfig, health_config, observe_data
@@ -45,7 +46,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Who speaks: a recipe, the row of its newest fit, its amendments; it has what ``amend.amended`` asks of a model."""
+    """Who speaks: a recipe, the row of its newest fit, its amendments: what ``amend.amended`` asks of a model."""
 
     recipe: Recipe
     fit_row: int
@@ -124,6 +125,10 @@ class Case:
     fault_row: int
     setting: Setting = field(default_factory=Setting)
     recipe: Recipe = FIRST_RECIPES[LOGISTIC]
+    forced_turns: tuple[int, ...] = ()
+    """Rows at which experiments are made whatever the diagnosis, as a person may ask for."""
+    providers: tuple[FeatureProvider, ...] = PROVIDERS
+    """Of the research head."""
 
     @property
     def view(self) -> GroupView:

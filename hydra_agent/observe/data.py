@@ -17,10 +17,11 @@ DROUGHT, DORMANT = 0.4, 0.05
 USUAL_SESSIONS, RECENT_SESSIONS, MIN_USUAL = 252, 10, 60
 
 
-def unit_changes(levels: Floats, factor: float) -> Floats:
+def unit_changes(levels: Floats, factor: float, *, falls: bool = True) -> Floats:
     """|log| of each level against the median of the last believed ones, ``[T, M]``; NaN where nothing is compared.
 
-    A level beyond the factor is not believed, so a change of unit stays one until the old unit is back.
+    A level beyond the factor is not believed, so a change of unit stays one until the old unit is back. Without
+    ``falls`` a level below counts as none.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         logs = np.where(levels > 0.0, np.log(levels), np.nan)
@@ -32,23 +33,27 @@ def unit_changes(levels: Floats, factor: float) -> Floats:
         if len(values) <= BELIEVED:
             continue
         before = np.median(np.lib.stride_tricks.sliding_window_view(values[:-1], BELIEVED), axis=1)
-        apart = np.abs(values[BELIEVED:] - before)
+        apart = _apart(values[BELIEVED:] - before, falls=falls)
         if not (apart > bound).any():
             out[seen[BELIEVED:], j] = apart
             continue
-        out[seen, j] = _one_by_one(values, bound)
+        out[seen, j] = _one_by_one(values, bound, falls=falls)
     return out
 
 
-def _one_by_one(values: Floats, bound: float) -> Floats:
+def _one_by_one(values: Floats, bound: float, *, falls: bool) -> Floats:
     """The same where something was not believed: the window is of believed levels only."""
     out = np.full(len(values), np.nan)
     believed = list(values[:BELIEVED])
     for t in range(BELIEVED, len(values)):
-        out[t] = abs(values[t] - float(np.median(believed[-BELIEVED:])))
+        out[t] = _apart(values[t] - np.median(believed[-BELIEVED:]), falls=falls)
         if out[t] <= bound:
             believed.append(float(values[t]))
     return out
+
+
+def _apart(change: Floats, *, falls: bool) -> Floats:
+    return np.asarray(np.abs(change) if falls else np.maximum(change, 0.0))
 
 
 def contract_signals(view: GroupView) -> list[SignalTrack]:
@@ -58,7 +63,8 @@ def contract_signals(view: GroupView) -> list[SignalTrack]:
         factor = UNIT_FACTOR.get(feed.kind)
         if factor is None or not feed.has_unit:
             continue
-        apart = unit_changes(view.feed_level[:, :, k], factor)
+        # A volume that falls to a hundredth is a market that rests, whatever its unit; ``activity_signals`` stops it.
+        apart = unit_changes(view.feed_level[:, :, k], factor, falls=feed.kind is not FeedKind.VOLUMES)
         bound = float(np.log(factor))
         for j, symbol in enumerate(view.symbols):
             level = graded(apart[:, j], (bound, Level.CRITICAL))

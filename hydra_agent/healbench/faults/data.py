@@ -24,16 +24,17 @@ CAN_STOP = tuple(column for column in Column if column is not Column.PRICES)
 
 @dataclass(frozen=True, slots=True)
 class UnitChange:
-    """F2: a feed of one market delivers 100 times what it did, for good; ``feed`` and ``market`` None are drawn.
+    """F2: a feed of one market delivers 100 times what it did, until it is mended; ``feed`` and ``market`` None are drawn.
 
     What rests on it is hit as it would be. Prices: momentum, volatility and labels over the windows that span the
-    change, sizes for good. Volumes: their ratio and average. Premiums in another unit than strikes and futures bear no
+    change. Volumes: their ratio and average. Premiums in another unit than strikes and futures bear no
     density: no moments. Reports: shares of the open interest, and so the scores, are what they were; the level is not.
     """
 
     session: int
     feed: Column | None = None
     market: int | None = None
+    sessions: int = 60
     name: ClassVar[FaultName] = FaultName.UNIT_CHANGE
     right_cause: ClassVar[CauseCode] = CauseCode.UNIT_CHANGE
     right_response: ClassVar[ResponseCode] = ResponseCode.BLOCK
@@ -45,14 +46,15 @@ class UnitChange:
         told = world.deliveries
         coming = np.flatnonzero(told.delivered[self.session :, market, feed])
         first = self.session + int(coming[0]) if len(coming) else len(told.days)
-        planted = Planted(self.name, first, about=FEEDS[feed].name, market=world.view.symbols[market])
-        return world.told(_scaled(told, feed, first, market)).marked(planted)
+        span = slice(first, first + self.sessions)
+        planted = Planted(self.name, first, span.stop, FEEDS[feed].name, world.view.symbols[market])
+        return world.told(_scaled(told, feed, span, market)).marked(planted)
 
 
-def _scaled(told: Deliveries, feed: Column, first: int, market: int) -> Deliveries:
+def _scaled(told: Deliveries, feed: Column, span: slice, market: int) -> Deliveries:
     def changed(values: Floats, factor: float) -> Floats:
         out = values.copy()
-        out[first:, market] *= factor
+        out[span, market] *= factor
         return out
 
     match feed:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from hydra_agent.healbench.policies.alarmed import DetectThenRetrain, NewestWins
 from hydra_agent.healbench.policies.hydra import Hydra
+from hydra_agent.healbench.policies.misled import MisledHydra
 from hydra_agent.healbench.policies.protocol import Policy
 from hydra_agent.healbench.policies.simple import DoNothing, Oracle, RetrainEvery
 
@@ -15,7 +17,10 @@ POLICIES: Mapping[str, Policy] = {
         RetrainEvery(21),
         RetrainEvery(63),
         RetrainEvery(126),
+        DetectThenRetrain(),
+        NewestWins(),
         Hydra(),
+        MisledHydra(),
         Oracle(),
     )
 }

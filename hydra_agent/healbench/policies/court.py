@@ -1,7 +1,8 @@
 """A healing turn: experiments chosen by the heads, walked up to the seal, judged on every trial so far."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from hydra_agent.diagnose.causes import Diagnosis
 from hydra_agent.heads.base import Head, Situation
 from hydra_agent.heads.budget import DEFAULT_BUDGET, ExperimentOutcome
 from hydra_agent.heads.hypothesise import HEADS, Past, hypothesise
+from hydra_agent.heads.research import ResearchHead
 from hydra_agent.healbench.case import Case
 from hydra_agent.judge.cycle import Trial, judge
 from hydra_agent.judge.holdout import HOLDOUT_SESSIONS, judge_holdout
@@ -20,6 +22,8 @@ from hydra_assets.models.linear import Logistic
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.stats.alpha_wealth import Durable, Opening, WealthEvent, spend
 from hydra_assets.verdict import Severity, Verdict
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,10 @@ class Linear:
         return [one for one in self.head.propose(situation) if isinstance(one.recipe(champion).model, Logistic)]
 
 
-LINEAR_HEADS: tuple[Head, ...] = tuple(Linear(head) for head in HEADS)
+def heads_of(case: Case) -> tuple[Head, ...]:
+    """HYDRA's heads as the statistical tier can pay for them, the research head with the case's providers."""
+    own = [replace(head, providers=case.providers) if isinstance(head, ResearchHead) else head for head in HEADS]
+    return tuple(Linear(head) for head in own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,6 @@ class Court:
     """The trials of a life, and what they have cost."""
 
     case: Case
-    heads: tuple[Head, ...] = LINEAR_HEADS
     trials: list[Trial] = field(default_factory=list)
     experiments: list[TriedExperiment] = field(default_factory=list)
     recipes: list[tuple[Recipe, int]] = field(default_factory=list)
@@ -76,14 +82,23 @@ class Court:
 
     def turn(self, row: int, champion: Recipe, diagnosis: Diagnosis, extra: Sequence[Proposal] = ()) -> Outcome:
         """Experiment at a session's cutoff and judge what comes of it."""
+        chosen = self._chosen(row, champion, diagnosis, extra)
+        return self._judged(row, champion, chosen) if chosen else Outcome("nothing to try", 0)
+
+    def newest(self, row: int, champion: Recipe, diagnosis: Diagnosis) -> Recipe | None:
+        """The last experiment that would be tried, judged by nobody."""
+        chosen = self._chosen(row, champion, diagnosis, ())
+        self._remember(row, dict.fromkeys(range(len(chosen)), VerdictCode.STOPPED), dict(enumerate(chosen)))
+        return chosen[-1][1] if chosen else None
+
+    def _chosen(
+        self, row: int, champion: Recipe, diagnosis: Diagnosis, extra: Sequence[Proposal]
+    ) -> tuple[tuple[Proposal, Recipe], ...]:
         case = self.case
         situation = Situation(champion, diagnosis, row + 1, case.view.feature_names)
         budget = replace(DEFAULT_BUDGET, per_cycle=case.setting.per_cycle)
         past = Past(self.experiments, self.recipes, self.turns)
-        found = hypothesise(situation, past, row, self.heads, extra, budget)
-        if not found.chosen:
-            return Outcome("nothing to try", 0)
-        return self._judged(row, champion, found.chosen)
+        return hypothesise(situation, past, row, heads_of(case), extra, budget).chosen
 
     def _judged(self, row: int, champion: Recipe, chosen: Sequence[tuple[Proposal, Recipe]]) -> Outcome:
         case, sealed_row = self.case, row + 1 - HOLDOUT_SESSIONS
@@ -104,12 +119,15 @@ class Court:
             codes |= dict.fromkeys(verdict.passed[1:], VerdictCode.NOT_FITTEST)
             codes[best] = VerdictCode.PROMOTE if passed else VerdictCode.HOLDOUT
             outcome = Outcome(str(codes[best]), len(chosen), best, planned[best][1] if passed else None)
+        self._remember(row, codes, planned)
+        return outcome
+
+    def _remember(self, row: int, codes: Mapping[K, VerdictCode], planned: Mapping[K, tuple[Proposal, Recipe]]) -> None:
         for key, (proposal, recipe) in planned.items():
             found = OUTCOMES.get(codes[key], ExperimentOutcome.FAILED)
             self.experiments.append(TriedExperiment(row, proposal.head, proposal.category, found))
             self.recipes.append((recipe, row))
             self.turns[proposal.head] = row
-        return outcome
 
     def _open(self, row: int, key: str, recipe: Recipe, champion: Recipe) -> bool:
         """Break the seal for one candidate."""

@@ -4,9 +4,8 @@ observe, diagnose, respond -> amend, confirm or take back -> where the response 
 the seal, judge with every trial so far, open the hold-out, promote. Order and rules are those of ``hydra_agent.defs``.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from hydra_agent.healbench.policies.court import Court
 from hydra_agent.healbench.throne import Throne
 from hydra_agent.observe.model import outcomes_due
 from hydra_agent.observe.signals import Level
+from hydra_agent.playbook.proposal import Proposal
 from hydra_agent.respond import Response, ResponseCode, respond
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.trained import TrainedModel
@@ -39,12 +39,25 @@ class Hydra:
         return Life(case, Court(case)).lived(self.name)
 
 
+class Advice(Protocol):
+    """A language model as far as a turn needs it: another order of the causes, and proposals of its own."""
+
+    def reordered(self, diagnosis: Diagnosis) -> Diagnosis:
+        """The same causes in another order."""
+        ...
+
+    def proposed(self, champion: Recipe, diagnosis: Diagnosis) -> tuple[Proposal, ...]:
+        """Proposals that the playbook allows."""
+        ...
+
+
 @dataclass(eq=False)
 class Life:
     """One case lived through."""
 
     case: Case
     court: Court
+    advice: Advice | None = None
     size: float = 1.0
     """Share of its size that the champion is trusted with."""
     last_turn: int = -(10**9)
@@ -110,7 +123,8 @@ class Life:
             return response
         if not self._stage(row):
             self._amend(row, response)
-            if response.heal and row - self.last_turn >= self.case.setting.turn:
+            due = response.heal and row - self.last_turn >= self.case.setting.turn
+            if due or row in self.case.forced_turns:
                 self._turn(row, diagnosis)
         return response
 
@@ -159,7 +173,12 @@ class Life:
     def _turn(self, row: int, diagnosis: Diagnosis) -> None:
         self.last_turn = row
         throne = self.throne
-        outcome = self.court.turn(row, throne.recipe, diagnosis)
+        extra: tuple[Proposal, ...] = ()
+        if self.advice is not None:
+            # What is done at once has been decided; words can only change what is tried.
+            diagnosis = self.advice.reordered(diagnosis)
+            extra = self.advice.proposed(throne.recipe, diagnosis)
+        outcome = self.court.turn(row, throne.recipe, diagnosis, extra)
         self.events.append(Event(row, EventKind.TURN, outcome.message, outcome.experiments))
         if outcome.promoted is None:
             return
@@ -172,8 +191,3 @@ class Life:
         self.promotions.append(Promotion(row, recipe, throne.recipe))
         self.champion = key
         self._crown(Throne(self.case, recipe, row + 1, throne.voice(row), confirmed=False), PROVISIONAL_SIZE)
-
-
-def masked_by(events: Sequence[Event]) -> list[str]:
-    """Features that were masked at some time."""
-    return sorted({name for event in events if event.kind is EventKind.MASKED for name in event.about.split(",")})
