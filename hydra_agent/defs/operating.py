@@ -31,6 +31,7 @@ from hydra_assets.state.autonomy_log import (
 from hydra_assets.state.chain import EntryKind
 from hydra_assets.state.db import Lock, advisory_lock
 from hydra_assets.state.journal import JournalEntry, JournalKind, JournalQuery, search, write
+from hydra_assets.state.promotions import current_champion
 from hydra_assets.state.system import Actor, Demand, SystemState, Transition, TransitionCode, strictest, transition
 from hydra_assets.state.system_log import current_state, request_state
 from hydra_assets.state.tables import system_state
@@ -122,6 +123,8 @@ class RolledBack:
     group: str
     version: int
     to_version: int
+    decides_as: int
+    """Its number now: another one where an older release has written its artefact in another way."""
     recipe: str
     effective_after: date
 
@@ -162,7 +165,9 @@ def roll_back(
         run_id=run_id,
     )
     write(engine, entry)
-    return RolledBack(group, current.version, target.version, target.model.name, session)
+    newest = current_champion(engine, group)
+    number = newest.version if newest is not None else target.version
+    return RolledBack(group, current.version, target.version, number, target.model.name, session)
 
 
 def _target(champions: Sequence[Champion], current: Champion, to_version: int | None, group: str) -> Champion:

@@ -145,7 +145,7 @@ def operating_jobs() -> list[dg.JobDefinition]:
 
 def _show(context: dg.OpExecutionContext, found: dict[str, Any]) -> None:
     """The outcome where a run's page shows it, and in its log."""
-    words = {name: value if isinstance(value, str | int | float) else str(value) for name, value in found.items()}
+    words = {name: value if isinstance(value, int | float) else str(value) for name, value in found.items()}
     context.log.info(", ".join(f"{name}: {value}" for name, value in words.items()) or "no features yet")
     context.add_output_metadata(words)
 

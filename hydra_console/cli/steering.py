@@ -97,9 +97,10 @@ def rollback(
     from hydra_agent.defs import operating  # noqa: PLC0415
 
     done = operating.roll_back(parts, one_group(parts, group), to, person(), reason)
+    number = "" if done.decides_as == done.to_version else f" as version {done.decides_as}"
     result().print(
-        f"{done.group}: version {done.version} taken back; version {done.to_version} ({done.recipe}) decides on the "
-        f"sessions after {done.effective_after}"
+        f"{done.group}: version {done.version} taken back; version {done.to_version} ({done.recipe}) decides{number} "
+        f"on the sessions after {done.effective_after}"
     )
 
 

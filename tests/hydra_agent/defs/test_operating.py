@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,9 @@ from hydra_agent.defs.asking import experiments
 from hydra_agent.defs.demand import follow
 from hydra_agent.defs.group_watch import Parts
 from hydra_agent.defs.operating import OperatingError, answer, pause, resume, roll_back, set_autonomy
+from hydra_agent.defs.operating_jobs import operating_jobs
+from hydra_assets.defs.registry import RegistryResource
+from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.models.baseline import FittedBaseRate
 from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.recipe import BOOSTED, FIRST_RECIPES, LOGISTIC
@@ -148,7 +152,7 @@ def throne(state_engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_person_takes_back_to_the_predecessor_at_full_size(throne: Parts, state_engine: sa.Engine) -> None:
     found = roll_back(throne, "sim", None, "anna", "I do not trust it")
-    assert (found.version, found.to_version, found.effective_after) == (2, 1, NEWEST)
+    assert (found.version, found.to_version, found.decides_as, found.effective_after) == (2, 1, 1, NEWEST)
     newest = throne.champions("sim")[-1]
     assert (newest.version, newest.reason, newest.after) == (1, PromotionReason.BY_A_PERSON, NEWEST)
     stage = stage_as_of(stages_of(state_engine, "sim"), date.max)
@@ -203,3 +207,41 @@ def test_experiments_are_told_with_the_gate_that_decided(throne: Parts, state_en
     ]
     assert [row.key for row in experiments(throne, None, 1)] == ["waits"]
     assert experiments(throne, "other", 5) == []
+
+
+def test_each_is_a_job_with_run_config(database_url: str, state_engine: sa.Engine, tmp_path: Path) -> None:
+    resources = {
+        "home": HomeResource(path=str(tmp_path)),
+        "lake": LakeResource(uri=str(tmp_path)),
+        "database": DatabaseResource(url=database_url),
+        "registry": RegistryResource(uri=""),
+    }
+    jobs = {job.name: job for job in operating_jobs()}
+    assert set(jobs) == {
+        f"{name}_job"
+        for name in (
+            "diagnose",
+            "answer",
+            "rollback",
+            "sandbox_replay",
+            "sandbox_stress",
+            "pause",
+            "resume",
+            "autonomy",
+        )
+    }
+
+    def run(name: str, op: str, config: Mapping[str, object], *, fail: bool = True) -> bool:
+        run_config = {"ops": {op: {"config": dict(config)}}}
+        done = jobs[name].execute_in_process(run_config=run_config, resources=resources, raise_on_error=fail)
+        return done.success
+
+    assert run("pause_job", "pause_trading", {"reason": "holiday"})
+    assert history(state_engine) == [("HALTED", "operator", "a person in Dagster: holiday")]
+    assert run("autonomy_job", "set_autonomy_level", {"level": "OBSERVE_ONLY", "reason": "try"})
+    assert current_level(state_engine) is AutonomyLevel.OBSERVE_ONLY
+    assert not may(state_engine, AgentAction.ROLL_BACK, "sim", "sim.2025-06-30", "worse")
+    answers = {"subject": "sim.2025-06-30", "approve": True}
+    assert run("answer_job", "answer_approval", answers)
+    # The second time nothing waits: a run that was repeated fails and does nothing.
+    assert not run("answer_job", "answer_approval", answers, fail=False)
