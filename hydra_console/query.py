@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from hydra_assets.columns import DATASETS, DatasetSpec
 from hydra_assets.features.assemble import dictionary_frame
 from hydra_assets.lake import Lake
-from hydra_assets.state import tables
+from hydra_assets.state import healing_tables, tables
 from hydra_assets.state.bulk import read_frame
 
 _STATE_TABLES = (
@@ -26,11 +26,16 @@ _STATE_TABLES = (
     tables.alerts,
     tables.system_state,
     tables.promotions,
-    tables.candidates,
+    tables.champion_stages,
     tables.judgements,
     tables.stress_reports,
     tables.orders,
     tables.fills,
+    healing_tables.journal,
+    healing_tables.trial_ledger,
+    healing_tables.autonomy,
+    healing_tables.approvals,
+    healing_tables.llm_calls,
 )
 _VIEWS: dict[str, DatasetSpec | sa.Table | pl.DataFrame] = {
     **{table.name if table.name not in DATASETS else f"state_{table.name}": table for table in _STATE_TABLES},
@@ -109,8 +114,10 @@ def _add_dataset(connection: duckdb.DuckDBPyConnection, lake: Lake, spec: Datase
 
 
 def _add_table(connection: duckdb.DuckDBPyConnection, engine: sa.Engine, name: str, table: sa.Table) -> None:
+    # Bytes are for programs.
+    columns = [column for column in table.columns if not isinstance(column.type, sa.LargeBinary)]
     with engine.connect() as database:
-        frame = read_frame(database, sa.select(table), {c.name: _dtype(c) for c in table.columns})
+        frame = read_frame(database, sa.select(*columns), {c.name: _dtype(c) for c in columns})
     connection.register(name, frame.to_arrow())
 
 
