@@ -40,7 +40,7 @@ def conclude_watch(parts: Parts, last: date, run_id: str) -> Transition | None:
 def findings(parts: Parts, last: date = date.max) -> list[Finding]:
     """Findings of all groups of the home that have features."""
     groups = sorted({market.group for market in parts.home.markets.values()})
-    return [found for group in groups if (found := diagnosed(parts, group, last)) is not None]
+    return [found for group in groups if (found := diagnosed(parts, group, last, explain=False)) is not None]
 
 
 def demands_of(found: Sequence[Finding]) -> list[Demand]:

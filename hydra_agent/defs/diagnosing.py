@@ -56,7 +56,7 @@ class Finding:
     exposure: dict[str, float]
     """By market the share of its size that it may trade: the response's times the champion's."""
     errors: Attribution | None
-    """None where nobody reigns, or the model has no exact contributions."""
+    """None where nobody reigns, nobody asked, or the model has no exact contributions."""
     shadow: Shadow | None
 
     def record(self) -> dict[str, Any]:
@@ -98,8 +98,11 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def diagnosed(parts: Parts, group: str, last: date = date.max) -> Finding | None:
-    """Look at a group as of a session; None before its first features. Writes nothing."""
+def diagnosed(parts: Parts, group: str, last: date = date.max, *, explain: bool = True) -> Finding | None:
+    """Look at a group as of a session; None before its first features. Writes nothing.
+
+    ``explain`` attributes errors to features, which nothing is decided by.
+    """
     watch = group_watch(parts, group, last)
     if watch is None:
         return None
@@ -121,7 +124,7 @@ def diagnosed(parts: Parts, group: str, last: date = date.max) -> Finding | None
         causes=diagnosis.causes,
         response=response,
         exposure={symbol: response.exposure_of(symbol) * size for symbol in watch.view.symbols},
-        errors=errors_of(history, watch.view, reign, champions) if reign is not None else None,
+        errors=errors_of(history, watch.view, reign, champions) if explain and reign is not None else None,
         shadow=shadow_of(history, watch, champions),
     )
 

@@ -38,7 +38,7 @@ def diagnose(group: Group = None, json_out: Json = False) -> None:
         else:
             found.append(finding)
     if json_out:
-        _print_json([finding.record() for finding in found])
+        print_json([finding.record() for finding in found])
         return
     for finding in found:
         _show_finding(finding, result())
@@ -107,7 +107,7 @@ def experiments(
     wanted = groups_of(parts, group)
     rows = asking.experiments(parts, wanted[0] if len(wanted) == 1 else None, last)
     if json_out:
-        _print_json([asdict(row) for row in rows])
+        print_json([asdict(row) for row in rows])
         return
     table = Table("key", "head", "mutation", "verdict", "deciding gate")
     for row in rows:
@@ -175,7 +175,7 @@ def journal(  # noqa: PLR0913, PLR0917  one option a field of the journal
         given["model_group"] = groups_of(parts, group)[0]
     found = search(engine, replace(query, **{name: value for name, value in given.items() if value}))
     if json_out:
-        _print_json([asdict(entry) | {"recorded_at": at} for at, entry in found])
+        print_json([asdict(entry) | {"recorded_at": at} for at, entry in found])
         return
     table = Table("session", "kind", "subject", "head", "mutation", "outcome", "message")
     for _, entry in found:
@@ -234,7 +234,7 @@ def sandbox_replay(
     with remark().status("walking forward"):
         found = sandbox.replayed(parts, one_group(parts, group), candidate, first, last)
     if json_out:
-        _print_json(asdict(found))
+        print_json(asdict(found))
         return
     table = Table("recipe", "sessions", "net, % of capital", "costs, %", "Sharpe", "max drawdown, %")
     for row in found.records:
@@ -269,7 +269,7 @@ def sandbox_stress(
     with remark().status("stressing"):
         rows = sandbox.stress(parts, one_group(parts, group), candidate, scenario or (), last)
     if json_out:
-        _print_json(rows.to_dicts())
+        print_json(rows.to_dicts())
         return
     columns = ("scenario", "stress_reason", "message", "sharpe", "net_change", "max_drawdown_p95")
     table = Table(*columns)
@@ -278,7 +278,8 @@ def sandbox_stress(
     result().print(table)
 
 
-def _print_json(found: object) -> None:
+def print_json(found: object) -> None:
+    """Print for a program; NaN and infinity, which JSON has not, are null."""
     import json  # noqa: PLC0415
 
     from hydra_console.cli.database import _plain  # noqa: PLC0415

@@ -122,6 +122,8 @@ def test_what_waits_is_listed_answered_and_continued(hydra: Hydra, engine: sa.En
     key = "sim.2025-06-30.0a1b2c3d4e"
     assert not may(engine, AgentAction.PROMOTE, "sim", key, "it passed all gates")
     assert key in hydra("promote")[1]
+    (row,) = json.loads(hydra("promote", "--json")[1])
+    assert (row["subject"], row["action"], row["state"]) == (key, "promote", "waiting")
     assert f"waiting       promote {key}" in hydra("status")[1]
     code, out, _ = hydra("promote", key, "-r", "looks right")
     assert code == 0
@@ -129,6 +131,9 @@ def test_what_waits_is_listed_answered_and_continued(hydra: Hydra, engine: sa.En
     assert may(engine, AgentAction.PROMOTE, "sim", key, "")
     assert not may(engine, AgentAction.EXPERIMENT, "sim", "sim.2025-06-30", "the edge is gone")
     assert "the champion stays" in hydra("reject", "sim.2025-06-30")[1]
+    assert not may(engine, AgentAction.ROLL_BACK, "sim", "sim.2025-06-30", "worse in use")
+    found = json.loads(hydra("promote", "sim.2025-06-30", "--json")[1])
+    assert (found["state"], found["next"]["job"]) == ("approved", "watch_job")
     assert "nothing waits" in hydra("promote")[1]
 
 
@@ -144,6 +149,8 @@ def test_a_pause_holds_until_a_person_resumes(hydra: Hydra, engine: sa.Engine) -
     assert "it was so already" in hydra("pause", "-r", "again")[1]
     assert current_state(engine) is SystemState.HALTED
     assert hydra("resume", "-r", "back")[1] == "the system is RUNNING (it was HALTED)\n"
+    assert json.loads(hydra("pause", "-r", "x", "--json")[1]) == {"before": "RUNNING", "after": "HALTED"}
+    assert json.loads(hydra("resume", "-r", "x", "--json")[1]) == {"before": "HALTED", "after": "RUNNING"}
     code, _, err = hydra("resume", "-r", "back")
     assert (code, err) == (1, "hydra: the system is RUNNING; there is nothing to resume\n")
 
