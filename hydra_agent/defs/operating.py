@@ -152,8 +152,6 @@ def roll_back(
     subject = f"{group}.{session}.{current.version}_to_{target.version}"
     facts = {"version": current.version, "to_version": target.version, "actor": actor, "reason": reason}
     ledger.append(EntryKind.ROLLBACK, group, subject, facts)
-    cause = Cause(str(PromotionReason.BY_A_PERSON), run_id, session, 1.0)
-    crown(engine, parts.registry.registry, group, target.model, Record(), cause)
     entry = JournalEntry(
         JournalKind.ROLLBACK,
         group,
@@ -165,6 +163,9 @@ def roll_back(
         run_id=run_id,
     )
     write(engine, entry)
+    # What takes effect comes last: cut off anywhere, the same words again complete it.
+    cause = Cause(str(PromotionReason.BY_A_PERSON), run_id, session, 1.0)
+    crown(engine, parts.registry.registry, group, target.model, Record(), cause)
     newest = current_champion(engine, group)
     number = newest.version if newest is not None else target.version
     return RolledBack(group, current.version, target.version, number, target.model.name, session)
