@@ -14,6 +14,8 @@ RECENT_OUTCOMES = 120
 FROM_THE_START_SESSIONS = 40
 """A fall that begins within these sessions of the reign is no change: the champion never was what it seemed."""
 Z = 2.0
+BIAS_Z = 1.0
+"""Of the newest outcomes alone; that there is a bias at all is the detector's word, which looks further back."""
 REVERSED_Z = -1.7
 """A statistic that has climbed from zero to its threshold has a score below zero in any case: by one standard deviation
 after the years that an edge of nothing takes, by two after the half year that a reversed one takes."""
@@ -40,7 +42,7 @@ def _label_shift(view: GroupView, reign: Reign, odds: SignalTrack, row: int) -> 
         return []
     bias = float((y - p).sum() / np.sqrt((p * (1.0 - p)).sum()))
     tells = float(np.cov(p, y)[0, 1] / max(p.std() * y.std(), 1e-12) * np.sqrt(len(y)))
-    confidence = 0.75 if abs(bias) > Z and tells > -Z else 0.3
+    confidence = 0.75 if abs(bias) > BIAS_Z and tells > -Z else 0.3
     return [
         Cause(
             CauseCode.LABEL_SHIFT,

@@ -188,7 +188,8 @@ def deliver(seed: int, specs: tuple[MarketSpec, ...], hidden: Latent, volume_fac
         straddle=0.8 * atm_vol * np.sqrt(TENOR_YEARS) * hidden.settle,
         crowd=crowd,
         producers=producers,
-        open_interest=np.rint(traded * np.array([model.open_interest_days for model in models])),
+        # Positions stay where they are when nobody trades.
+        open_interest=np.rint(traded / volume_factor[:, None] * np.array([m.open_interest_days for m in models])),
         headlines=headlines,
         other_texts=other,
         delivered=np.stack([always, published, always, reported, texts[..., 2] < ndtri(TEXTS_DELIVERED)], axis=2),

@@ -17,43 +17,47 @@ DROUGHT, DORMANT = 0.4, 0.05
 USUAL_SESSIONS, RECENT_SESSIONS, MIN_USUAL = 252, 10, 60
 
 
-def unit_changes(levels: Floats, factor: float, *, falls: bool = True) -> Floats:
+def unit_changes(levels: Floats, factor: float, at_least: Floats | None = None) -> Floats:
     """|log| of each level against the median of the last believed ones, ``[T, M]``; NaN where nothing is compared.
 
-    A level beyond the factor is not believed, so a change of unit stays one until the old unit is back. Without
-    ``falls`` a level below counts as none.
+    A level beyond the factor is not believed, so a change of unit stays one until the old unit is back. With
+    ``at_least`` ``[T, M]`` only rises count, against that level where it is the higher one.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         logs = np.where(levels > 0.0, np.log(levels), np.nan)
+        floor = None if at_least is None else np.log(at_least)
     out = np.full(levels.shape, np.nan)
     bound = float(np.log(factor))
     for j in range(levels.shape[1]):
         seen = np.flatnonzero(np.isfinite(logs[:, j]))
-        values = logs[seen, j]
+        values, own = logs[seen, j], None if floor is None else floor[seen, j]
         if len(values) <= BELIEVED:
             continue
         before = np.median(np.lib.stride_tricks.sliding_window_view(values[:-1], BELIEVED), axis=1)
-        apart = _apart(values[BELIEVED:] - before, falls=falls)
+        apart = _apart(values[BELIEVED:], before, None if own is None else own[BELIEVED:])
         if not (apart > bound).any():
             out[seen[BELIEVED:], j] = apart
             continue
-        out[seen, j] = _one_by_one(values, bound, falls=falls)
+        out[seen, j] = _one_by_one(values, bound, own)
     return out
 
 
-def _one_by_one(values: Floats, bound: float, *, falls: bool) -> Floats:
+def _one_by_one(values: Floats, bound: float, floor: Floats | None) -> Floats:
     """The same where something was not believed: the window is of believed levels only."""
     out = np.full(len(values), np.nan)
     believed = list(values[:BELIEVED])
     for t in range(BELIEVED, len(values)):
-        out[t] = _apart(values[t] - np.median(believed[-BELIEVED:]), falls=falls)
+        before = np.median(believed[-BELIEVED:], keepdims=True)
+        out[t] = _apart(values[t : t + 1], before, None if floor is None else floor[t : t + 1])[0]
         if out[t] <= bound:
             believed.append(float(values[t]))
     return out
 
 
-def _apart(change: Floats, *, falls: bool) -> Floats:
-    return np.asarray(np.abs(change) if falls else np.maximum(change, 0.0))
+def _apart(values: Floats, before: Floats, floor: Floats | None) -> Floats:
+    if floor is None:
+        return np.asarray(np.abs(values - before))
+    return np.asarray(np.maximum(values - np.fmax(before, floor), 0.0))
 
 
 def contract_signals(view: GroupView) -> list[SignalTrack]:
@@ -63,8 +67,14 @@ def contract_signals(view: GroupView) -> list[SignalTrack]:
         factor = UNIT_FACTOR.get(feed.kind)
         if factor is None or not feed.has_unit:
             continue
-        # A volume that falls to a hundredth is a market that rests, whatever its unit; ``activity_signals`` stops it.
-        apart = unit_changes(view.feed_level[:, :, k], factor, falls=feed.kind is not FeedKind.VOLUMES)
+        levels = view.feed_level[:, :, k]
+        if feed.kind is FeedKind.VOLUMES:
+            # A volume that falls to a hundredth is a market that rests, which ``activity_signals`` stops, and one that
+            # comes back from there is what it was: only more than ever is usual can be another unit.
+            usual = _trailing_median(levels, USUAL_SESSIONS, MIN_USUAL)
+            apart = unit_changes(levels, factor, np.vstack([np.full((1, levels.shape[1]), np.nan), usual[:-1]]))
+        else:
+            apart = unit_changes(levels, factor)
         bound = float(np.log(factor))
         for j, symbol in enumerate(view.symbols):
             level = graded(apart[:, j], (bound, Level.CRITICAL))

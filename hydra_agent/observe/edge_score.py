@@ -13,7 +13,7 @@ q_t = sum mu^2 and variance v q_t (v above 1, for markets move together); were t
 needs no estimate of what was earned in a walk-forward, which two years know to +-0.7 of annual Sharpe ratio, and sees
 what trading leaves out: sessions without a position, costs, whole lots. On the benchmark's worlds claims are right on
 average (a ratio of 1.00) and y has a Sharpe ratio of 1.4 where the net profit has 0.9, so a flip is seen in half the
-time (``python -m hydra_agent.healbench.edge_budget``).
+time (``python -m hydra_agent.healbench.budgets``).
 """
 
 from dataclasses import dataclass

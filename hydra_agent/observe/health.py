@@ -8,10 +8,10 @@ import numpy as np
 
 from hydra_agent.observe.data import activity_signals, contract_signals, freshness_signals
 from hydra_agent.observe.drift import WATCHED, DriftThresholds, drift_signals
-from hydra_agent.observe.model import CALIBRATION, calibration_signals, performance_signals, regime_signals
+from hydra_agent.observe.model import ODDS_THRESHOLD, calibration_signals, performance_signals, regime_signals
 from hydra_agent.observe.signals import Codes, Family, Level, Signal, SignalTrack
 from hydra_agent.view import GroupView, Reign
-from hydra_assets.stats.detectors.thresholds import BUDGET, Purpose, threshold_for
+from hydra_assets.stats.detectors.thresholds import threshold_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class HealthConfig:
     """Thresholds of the detectors, each from its share of a budget of false alarms."""
 
     drift: DriftThresholds
-    calibration: float
+    calibration: float = ODDS_THRESHOLD
     edge_warning_years: float = 1.0
     edge_critical_years: float = 20.0
     """Years between two false alarms of the group's edge. What is critical stops trading: at 20 years false stops cost
-    1.6 % of a sound champion's profit, at 10 years 2.5 % (``healbench.edge_budget``)."""
+    1.6 % of a sound champion's profit, at 10 years 2.5 % (``healbench.budgets``)."""
 
 
 DRIFT_BUDGET = 0.4
@@ -33,8 +33,7 @@ DRIFT_BUDGET = 0.4
 def health_config(features: int) -> HealthConfig:
     """Thresholds for a panel of so many features a market (docs/studies/detectors.md)."""
     drift = threshold_for(WATCHED, DRIFT_BUDGET / 2.0, features).value
-    calibration = threshold_for(CALIBRATION, BUDGET[Purpose.CALIBRATION]).value
-    return HealthConfig(DriftThresholds(drift), calibration)
+    return HealthConfig(DriftThresholds(drift))
 
 
 @dataclass(frozen=True, eq=False)

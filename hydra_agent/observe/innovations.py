@@ -3,7 +3,7 @@
     e_t = (z_t - phi z_{t-1} - a) / b,   divided by max(1, sigma_t / mean sigma of the reference) for rates
 
 Features in units a year (volatilities, premiums, carry) move in proportion to the market's volatility; without the
-division a stressed quarter makes each of them look broken (``healbench.drift_nulls``).
+division a stressed quarter makes each of them look broken (``healbench.budgets``).
 """
 
 import numpy as np

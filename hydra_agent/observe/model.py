@@ -9,10 +9,14 @@ from hydra_assets.stats.detectors.alarms import REARM, episodes
 from hydra_assets.stats.detectors.calibration import CalibrationCusum
 from hydra_assets.stats.returns import SESSIONS_PER_YEAR
 
-CALIBRATION = CalibrationCusum(odds_ratio=2.0)
+CALIBRATION = CalibrationCusum(odds_ratio=1.5)
+"""A base rate that moves from one half to three fifths."""
+ODDS_THRESHOLD = 4.5
+"""0.16 alarms a year of four markets whose outcomes do not overlap (``outcomes_due``), where the table's null
+is one market with overlapping ones (``python -m hydra_agent.healbench.budgets``)."""
 EDGE_REARM = 0.8
 """Share of the threshold below which the edge counts as back. Nearer to it than elsewhere: while it is held against a
-champion it does not trade, and waiting for half costs half as much again (``healbench.edge_budget``)."""
+champion it does not trade, and waiting for half costs half as much again (``healbench.budgets``)."""
 
 
 def outcomes_due(view: GroupView, reign: Reign) -> tuple[Floats, Floats]:

@@ -24,7 +24,7 @@ CAN_STOP = tuple(column for column in Column if column is not Column.PRICES)
 
 @dataclass(frozen=True, slots=True)
 class UnitChange:
-    """F2: a feed of one market delivers 100 times what it did, until it is mended; ``feed`` and ``market`` None are drawn.
+    """F2: a feed of one market delivers 100 times what it did until it is mended; ``feed``, ``market`` None are drawn.
 
     What rests on it is hit as it would be. Prices: momentum, volatility and labels over the windows that span the
     change. Volumes: their ratio and average. Premiums in another unit than strikes and futures bear no
