@@ -1,5 +1,6 @@
 """How the healing loop of a home stands, for ``hydra status``: health, diagnosis, champion, what waits or is left."""
 
+import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from hydra_agent.defs.assistant import llm_config
 from hydra_agent.heads.budget import allowance
+from hydra_agent.llm.secrets import key_of
 from hydra_agent.past import past_of
 from hydra_agent.playbook.mutations import Category
 from hydra_assets import clock
@@ -68,6 +70,7 @@ def _llm_left(engine: sa.Engine, config: HomeConfig) -> dict[str, Any] | None:
     tokens, money = spent_on(engine, clock.now().date())
     return {
         "chain": [provider.name for provider in settings.chain],
+        "without_key": [p.name for p in settings.chain if key_of(p, os.environ) is None],
         "tokens_left": max(0, settings.budget.tokens - tokens),
         "money_left": max(0.0, settings.budget.money - money),
     }
@@ -123,7 +126,8 @@ def healing_lines(standing: dict[str, Any]) -> list[str]:
         lines.append("language      no model is asked: rules only")
     else:
         left = f"{llm['tokens_left']:,} tokens and {llm['money_left']:.2f} of money left today"
-        lines.append(f"language      {', '.join(llm['chain'])}: {left}")
+        names = [f"{name} (no key)" if name in llm["without_key"] else name for name in llm["chain"]]
+        lines.append(f"language      {', '.join(names)}: {left}")
     for group in standing["groups"]:
         lines += _group_lines(group)
     for row in standing["waiting"]:

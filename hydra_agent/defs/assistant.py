@@ -71,7 +71,9 @@ def assistant_of(parts: Parts) -> Assistant:
     engine = parts.database.engine
 
     def record(call: CallRecord) -> None:
-        record_call(engine, LlmCall(**asdict(call) | {"touchpoint": str(call.touchpoint), "code": str(call.code)}))
+        fields = asdict(call)
+        codes = {"touchpoint": str(call.touchpoint), "code": str(call.code)}
+        record_call(engine, LlmCall(called_at=fields.pop("at"), **fields | codes))
 
     config = llm_config(parts.home.config)
     history = [_record(call) for call in recent_calls(engine, REMEMBERED_CALLS)] if config.chain else []
@@ -79,7 +81,9 @@ def assistant_of(parts: Parts) -> Assistant:
 
 
 def _record(call: LlmCall) -> CallRecord:
-    return CallRecord(**asdict(call) | {"touchpoint": Touchpoint(call.touchpoint), "code": CallCode(call.code)})
+    fields = asdict(call)
+    codes = {"touchpoint": Touchpoint(call.touchpoint), "code": CallCode(call.code)}
+    return CallRecord(at=fields.pop("called_at"), **fields | codes)
 
 
 def reordered(

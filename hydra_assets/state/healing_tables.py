@@ -78,7 +78,7 @@ llm_calls = sa.Table(
     metadata,
     serial(),
     instant_now("recorded_at"),
-    sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="when the call began"),
+    sa.Column("called_at", sa.DateTime(timezone=True), nullable=False, comment="when the call began"),
     sa.Column("touchpoint", sa.Text, nullable=False),
     sa.Column("provider", sa.Text, nullable=False),
     sa.Column("model", sa.Text, nullable=False),
@@ -95,4 +95,4 @@ llm_calls = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False),
     comment="Append-only: every call of a language model, with what became of its reply.",
 )
-sa.Index("ix_llm_calls_at", llm_calls.c.at)
+sa.Index("ix_llm_calls_called_at", llm_calls.c.called_at)

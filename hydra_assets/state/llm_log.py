@@ -13,7 +13,8 @@ from hydra_assets.state.healing_tables import llm_calls
 class LlmCall:
     """One call, whatever became of it; the agent's ``CallRecord`` with its codes as text. Never holds a key."""
 
-    at: datetime
+    called_at: datetime
+    """When it began, UTC."""
     touchpoint: str
     provider: str
     model: str
@@ -45,7 +46,7 @@ def spent_on(engine: sa.Engine, day: date) -> tuple[int, float]:
     query = sa.select(
         sa.func.coalesce(sa.func.sum(llm_calls.c.tokens_in + llm_calls.c.tokens_out), 0),
         sa.func.coalesce(sa.func.sum(llm_calls.c.cost), 0.0),
-    ).where(llm_calls.c.at >= begin, llm_calls.c.at < begin + timedelta(days=1))
+    ).where(llm_calls.c.called_at >= begin, llm_calls.c.called_at < begin + timedelta(days=1))
     with engine.connect() as connection:
         tokens, money = connection.execute(query).one()
     return int(tokens), float(money)
@@ -60,7 +61,7 @@ def recent_calls(engine: sa.Engine, last: int) -> list[LlmCall]:
 
 
 def _read(fields: dict[str, Any]) -> LlmCall:
-    return LlmCall(**fields | {"at": fields["at"].astimezone(UTC)})
+    return LlmCall(**fields | {"called_at": fields["called_at"].astimezone(UTC)})
 
 
 def _storable(value: object) -> object:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from hydra_assets import clock
 from hydra_assets.home import HomeConfig, write_home
 from hydra_assets.state.autonomy import AgentAction, AutonomyLevel
 from hydra_assets.state.autonomy_log import current_level, may, set_level
 from hydra_assets.state.journal import JournalEntry, JournalKind, write
+from hydra_assets.state.llm_log import LlmCall, record_call
 from hydra_assets.state.system import SystemState
 from hydra_assets.state.system_log import current_state
 from hydra_console.bootstrap.environment import Environment
@@ -135,6 +137,29 @@ def test_what_waits_is_listed_answered_and_continued(hydra: Hydra, engine: sa.En
     found = json.loads(hydra("promote", "sim.2025-06-30", "--json")[1])
     assert (found["state"], found["next"]["job"]) == ("approved", "watch_job")
     assert "nothing waits" in hydra("promote")[1]
+
+
+def test_what_the_language_model_may_still_cost_is_said(
+    hydra: Hydra, engine: sa.Engine, home_environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    chain = [
+        {"name": "local", "base_url": "http://127.0.0.1:8080/v1", "model": "m"},
+        {"name": "far", "base_url": "https://example.org/v1", "model": "m", "key_variable": "SOME_KEY"},
+    ]
+    config = HomeConfig(kind="simulated", markets=("SIM_HE",), history_start=date(2025, 12, 1))
+    llm = {"chain": chain, "budget": {"tokens": 1000, "money": 0.5}}
+    write_home(home_environment.home, config.model_copy(update={"llm": llm}))
+    spent = LlmCall(clock.now(), "filter", "local", "m", "", "", "", "ok", "", 100, 50, True, 0.125, 1.0, 1)
+    record_call(engine, spent)
+    assert "language      local, far (no key): 850 tokens and 0.38 of money left today" in hydra("status")[1]
+    found = json.loads(hydra("status", "--json")[1])["healing"]["llm"]
+    assert found == {"chain": ["local", "far"], "without_key": ["far"], "tokens_left": 850, "money_left": 0.375}
+    write_home(home_environment.home, config.model_copy(update={"llm": {"chain": [{"name": "x", "api_key": "sk-1"}]}}))
+    code, _, err = hydra("status")
+    assert code == 1
+    assert "home.yaml: llm.chain.0.base_url: Field required" in err
+    assert "sk-1" not in err
 
 
 def test_the_grid_is_shown_with_the_level_that_holds(hydra: Hydra, engine: sa.Engine) -> None:

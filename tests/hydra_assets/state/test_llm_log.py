@@ -8,7 +8,7 @@ from hydra_assets.state.healing_tables import llm_calls
 from hydra_assets.state.llm_log import LlmCall, recent_calls, record_call, spent_on
 
 CALL = LlmCall(
-    at=datetime(2026, 11, 21, 23, 59, 59, tzinfo=UTC),
+    called_at=datetime(2026, 11, 21, 23, 59, 59, tzinfo=UTC),
     touchpoint="rerank",
     provider="local",
     model="m",
@@ -33,7 +33,11 @@ def test_a_call_is_read_as_it_was_written(state_engine: sa.Engine) -> None:
 
 def test_a_day_is_a_utc_day_and_failed_calls_count(state_engine: sa.Engine) -> None:
     new_york = datetime(2026, 11, 21, 19, 30, tzinfo=timezone(timedelta(hours=-5)))  # 00:30 UTC of the 22nd
-    for call in (CALL, replace(CALL, code="timeout", tokens_in=7, tokens_out=8, cost=0.5), replace(CALL, at=new_york)):
+    for call in (
+        CALL,
+        replace(CALL, code="timeout", tokens_in=7, tokens_out=8, cost=0.5),
+        replace(CALL, called_at=new_york),
+    ):
         record_call(state_engine, call)
     assert spent_on(state_engine, date(2026, 11, 21)) == (360, 0.75)
     assert spent_on(state_engine, date(2026, 11, 22)) == (345, 0.25)

@@ -114,7 +114,7 @@ def upgrade() -> None:
         "llm_calls",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         _instant("recorded_at"),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="when the call began"),
+        sa.Column("called_at", sa.DateTime(timezone=True), nullable=False, comment="when the call began"),
         sa.Column("touchpoint", sa.Text(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
@@ -133,7 +133,7 @@ def upgrade() -> None:
         schema="hydra",
         comment="Append-only: every call of a language model, with what became of its reply.",
     )
-    op.create_index("ix_llm_calls_at", "llm_calls", ["at"], schema="hydra")
+    op.create_index("ix_llm_calls_called_at", "llm_calls", ["called_at"], schema="hydra")
     op.drop_table("candidates", schema="hydra")
     for table in APPEND_ONLY:
         op.execute(
