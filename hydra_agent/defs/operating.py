@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import polars as pl
 import sqlalchemy as sa
 
 from hydra_agent.defs import demand
@@ -11,6 +12,7 @@ from hydra_agent.defs.group_watch import Parts, newest_session
 from hydra_agent.defs.hypotheses import FORCED_TAG
 from hydra_agent.defs.jobs import HYPOTHESES_JOB, PARTITION_TAG, PROMOTION_JOB, WATCH_JOB, group_range_tags
 from hydra_agent.experiment.task import ExperimentKey
+from hydra_assets.columns import DIAGNOSIS
 from hydra_assets.registry.champions import (
     Cause,
     Champion,
@@ -29,6 +31,7 @@ from hydra_assets.state.autonomy_log import (
     waiting,
 )
 from hydra_assets.state.chain import EntryKind
+from hydra_assets.state.content import latest_content
 from hydra_assets.state.db import Lock, advisory_lock
 from hydra_assets.state.journal import JournalEntry, JournalKind, JournalQuery, search, write
 from hydra_assets.state.promotions import current_champion
@@ -88,7 +91,8 @@ def answer(
         message=f"{actor} {state} {request.action}: {reason or request.message}",
     )
     write(engine, entry)
-    return Answered(request, state, goes_on(request, session) if state is ApprovalState.APPROVED else None)
+    approved = state is ApprovalState.APPROVED
+    return Answered(request, state, goes_on(request, session, _newest_watched(engine)) if approved else None)
 
 
 def _session_of(engine: sa.Engine, request: Approval) -> date:
@@ -103,8 +107,15 @@ def _session_of(engine: sa.Engine, request: Approval) -> date:
         return newest[0][1].session if newest else request.requested_at.date()
 
 
-def goes_on(request: Approval, session: date) -> Goes:
-    """The run that does what was approved."""
+def _newest_watched(engine: sa.Engine) -> date:
+    """Newest session with a diagnosis; the day before all others where there is none."""
+    content = latest_content(engine, datasets=[DIAGNOSIS.name]).filter(pl.col("row_count") > 0)
+    newest = content["session"].max()
+    return newest if isinstance(newest, date) else date.min
+
+
+def goes_on(request: Approval, session: date, newest: date) -> Goes:
+    """The run that does what was approved; what changes who trades is looked at as of the newest session."""
     partition = {PARTITION_TAG: f"{request.model_group}|{session}"}
     match request.action:
         case AgentAction.EXPERIMENT:
@@ -113,7 +124,8 @@ def goes_on(request: Approval, session: date) -> Goes:
         case AgentAction.PROMOTE:
             return Goes(PROMOTION_JOB, partition)
         case _:
-            return Goes(WATCH_JOB, group_range_tags([request.model_group], session, session))
+            day = max(session, newest)
+            return Goes(WATCH_JOB, group_range_tags([request.model_group], day, day))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
@@ -24,6 +25,7 @@ from hydra_assets.state.alerts import AlertSink
 from hydra_assets.state.autonomy import AgentAction, AutonomyLevel
 from hydra_assets.state.autonomy_log import ApprovalState, current_level, may, waiting
 from hydra_assets.state.chain import EntryKind
+from hydra_assets.state.content import record_partition_content
 from hydra_assets.state.journal import JournalEntry, JournalKind, JournalQuery, search, write
 from hydra_assets.state.promotions import stage_as_of, stages_of
 from hydra_assets.state.system import Actor, Demand, SystemState
@@ -113,9 +115,22 @@ def test_of_several_requests_of_one_subject_one_has_to_be_named(state_engine: sa
     found = answer(state_engine, "sim.2025-06-30", YES, "anna", "", "experiment")
     tags = {"dagster/partition": "sim|2025-06-30", "hydra/heal": "approved"}
     assert found.next == operating.Goes("hypotheses_job", tags)
+    record = {
+        "dataset": "diagnosis",
+        "market": "SIM_HE",
+        "run_id": "r",
+        "sha256": "",
+        "reason": None,
+        "code_version": "1",
+    }
+    days = [date(2025, 7, 1), date(2025, 7, 2)]
+    rows = [record | {"session": day, "row_count": 4, "delta_version": 1} for day in days]
+    record_partition_content(state_engine, pl.DataFrame(rows))
     found = answer(state_engine, "sim.2025-06-30", YES, "anna", "")
     assert found.next is not None
-    assert (found.next.job, len(found.next.tags)) == ("watch_job", 2)
+    # What was asked on Monday and answered on Wednesday takes effect after Wednesday.
+    assert found.next.job == "watch_job"
+    assert set(found.next.tags.values()) == {"sim|2025-07-02"}
 
 
 def test_what_nobody_asked_for_is_refused_with_what_waits(state_engine: sa.Engine) -> None:
