@@ -11,6 +11,7 @@ import dagster as dg
 from hydra_agent.defs import assistant as language
 from hydra_agent.defs.diagnosing import errors_of
 from hydra_agent.defs.group_watch import Parts, group_watch
+from hydra_agent.defs.pictures import as_inline, harm_picture
 from hydra_agent.diagnose.causes import Diagnosis
 from hydra_agent.experiment.task import ExperimentKey
 from hydra_agent.frames import session_of
@@ -48,6 +49,8 @@ class Turn:
     code: str
     message: str
     keys: tuple[str, ...] = ()
+    harm: tuple[tuple[str, float], ...] = ()
+    """Features with what they added to the champion's errors of late, worst first."""
 
 
 def hypotheses_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.AssetsDefinition]:
@@ -75,9 +78,15 @@ def hypotheses_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) ->
         if turn.keys:
             context.instance.add_dynamic_partitions(str(EXPERIMENTS.name), list(turn.keys))
         context.log.info(f"{group}: {turn.code}. {turn.message}")
-        return dg.MaterializeResult(
-            metadata={"outcome": turn.code, "message": turn.message, "experiments": dg.MetadataValue.json([*turn.keys])}
-        )
+        metadata: dict[str, Any] = {
+            "outcome": turn.code,
+            "message": turn.message,
+            "experiments": dg.MetadataValue.json([*turn.keys]),
+        }
+        image = harm_picture(turn.harm, [spec.symbol for spec in parts.home.markets.values() if spec.group == group])
+        if image is not None:
+            metadata["errors"] = dg.MetadataValue.md(as_inline(image))
+        return dg.MaterializeResult(metadata=metadata)
 
     return [hypotheses]
 
@@ -156,8 +165,9 @@ def _plan(
         )
         write(engine, note)
     if not keys:
-        return Turn("nothing_to_try", f"{len(found.refused)} proposals were refused")
-    return Turn("planned", f"{len(keys)} experiments, {len(found.refused)} proposals refused", tuple(keys))
+        return Turn("nothing_to_try", f"{len(found.refused)} proposals were refused", harm=tuple(harm))
+    message = f"{len(keys)} experiments, {len(found.refused)} proposals refused"
+    return Turn("planned", message, tuple(keys), tuple(harm))
 
 
 def _planned(parts: Parts, group: str, now: date) -> tuple[str, ...]:

@@ -86,3 +86,19 @@ def equity_picture(
         axes.set_ylabel("fraction of capital")
         axes.legend(fontsize=8)
         return png(figure)
+
+
+def harm_picture(harm: Sequence[tuple[str, float]], symbols: Sequence[str]) -> bytes | None:
+    """What each feature added to the champion's errors of late, more than before: SHAP of errors."""
+    from hydra_assets.defs.model_pictures import bars  # noqa: PLC0415  matplotlib is slow to import
+
+    names, values = [name for name, _ in harm], [value for _, value in harm]
+    title = "SHAP of errors: to the right is harm, more than before"
+    return bars(names, values, title, "log loss a decision", list(symbols))
+
+
+def as_inline(image: bytes) -> str:
+    """A picture as the Dagster UI shows it."""
+    from hydra_assets.defs.pictures import as_markdown  # noqa: PLC0415  matplotlib is slow to import
+
+    return as_markdown(image)

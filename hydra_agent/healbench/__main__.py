@@ -77,7 +77,7 @@ def missed(found: Sequence[Target], hostile: Count, tampered: Count, last: Headl
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Options of the command."""
-    parser = argparse.ArgumentParser(prog="python -m hydra_agent.healbench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="hydra healbench", description=__doc__)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="a minute: one world a fault, few policies (the default)")
     size.add_argument("--full", action="store_true", help="all policies, 600 path-years without a fault")

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from hydra_console.cli import database, datasets, healing, home, server, steering
+from hydra_console.cli import bench, database, datasets, healing, home, server, steering
 
 DEBUG_VARIABLE = "HYDRA_DEBUG"
 USER_ERRORS = frozenset(
@@ -52,6 +52,10 @@ app.command()(steering.rollback)
 app.command()(steering.pause)
 app.command()(steering.resume)
 app.command()(steering.autonomy)
+app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    short_help="Score the healing loop and its rivals on worlds with a known truth.",
+)(bench.healbench)
 sandbox_app = typer.Typer(no_args_is_help=True, help="Try the champion or a candidate out; nothing is written.")
 sandbox_app.command("replay")(healing.sandbox_replay)
 sandbox_app.command("stress")(healing.sandbox_stress)
