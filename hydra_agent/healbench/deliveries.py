@@ -161,7 +161,7 @@ def deliver(seed: int, specs: tuple[MarketSpec, ...], hidden: Latent, volume_fac
     atm_vol, past_error, chain = _options(seed, specs, hidden, base_vol)
     typical = np.array([float(spec.liquidity.typical_daily_volume) for spec in specs])
     volume = np.full((t, m), np.nan)
-    traded = _volume(seed, typical, volume_factor)
+    traded, ordinary = (_volume(seed, typical, factor) for factor in (volume_factor, np.ones(t)))
     volume[1:] = traded[:-1]
     curve = stream(seed, Stream.CURVE).standard_normal((t, m, 2))
     phase = 2.0 * np.pi * (days[:, None] / DAYS_A_YEAR + np.arange(m) / m)
@@ -189,7 +189,7 @@ def deliver(seed: int, specs: tuple[MarketSpec, ...], hidden: Latent, volume_fac
         crowd=crowd,
         producers=producers,
         # Positions stay where they are when nobody trades.
-        open_interest=np.rint(traded / volume_factor[:, None] * np.array([m.open_interest_days for m in models])),
+        open_interest=np.rint(ordinary * np.array([model.open_interest_days for model in models])),
         headlines=headlines,
         other_texts=other,
         delivered=np.stack([always, published, always, reported, texts[..., 2] < ndtri(TEXTS_DELIVERED)], axis=2),

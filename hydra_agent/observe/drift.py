@@ -38,7 +38,7 @@ MEDIAN_OF_SQUARE = 0.455
 """Median of a squared standard normal."""
 UNWATCHED = frozenset({Group.CALENDAR, Group.QUALITY})
 """What moves by the calendar is no sample of anything, and quality is watched as freshness."""
-GAP_WINDOW = 20
+GAP_WINDOW, GAP_MARGIN = 20, 0.2
 STILL_FACTOR, STILL_EXTRA = 3.0, 10
 """A standstill is longer than three times the longest of the reference, and ten sessions more."""
 _GROUPS = {feature.name: feature.group for feature in FEATURES}
@@ -71,7 +71,9 @@ def drift_signals(view: GroupView, since: int, thresholds: DriftThresholds) -> l
     apart = _unexplained(e, first, since)
     strange = _usual_square(apart[since:])
     still, still_bound = _standstill(columns, first, since)
-    gaps = _gap_excess(_alone_missing(features, names, view.feeds).reshape(t, m * f), first, since)
+    gaps, gap_bound = _gap_excess(
+        _alone_missing(features, names, view.feeds).reshape(t, m * f), first, since, thresholds.gap_share
+    )
     out = []
     for j, symbol in enumerate(view.symbols):
         for i, name in enumerate(names):
@@ -79,7 +81,7 @@ def drift_signals(view: GroupView, since: int, thresholds: DriftThresholds) -> l
             kinds = (
                 (shifted[:, c], float(level[c]), SignalReason.SHIFTED),
                 (strange[:, c], thresholds.consistency, SignalReason.INCONSISTENT),
-                (gaps[since:, c], thresholds.gap_share, SignalReason.GAPS),
+                (gaps[since:, c], float(gap_bound[c]), SignalReason.GAPS),
                 (still[since:, c], float(still_bound[c]), SignalReason.FROZEN),
             )
             for statistic, bound, reason in kinds:
@@ -181,10 +183,14 @@ def _alone_missing(features: Floats, names: list[str], feeds: tuple[Feed, ...]) 
     return missing & ~explained
 
 
-def _gap_excess(missing: Flags, first: int, since: int) -> Floats:
-    """Share of the last sessions that is missing, less that of the reference, ``[T, K]``."""
+def _gap_excess(missing: Flags, first: int, since: int, least: float) -> tuple[Floats, Floats]:
+    """Share of the last sessions that is missing less that of the reference ``[T, K]``, and each column's bound."""
     total = np.cumsum(np.vstack([np.zeros((1, missing.shape[1])), missing]), axis=0)
     recent = np.full(missing.shape, np.nan)
     recent[GAP_WINDOW - 1 :] = (total[GAP_WINDOW:] - total[:-GAP_WINDOW]) / GAP_WINDOW
-    usual = missing[first:since].mean(axis=0) if since > first else np.zeros(missing.shape[1])
-    return recent - usual
+    if since - first < GAP_WINDOW:
+        return recent, np.full(missing.shape[1], least)
+    excess: Floats = recent - missing[first:since].mean(axis=0)
+    # Some features are missing in runs, as the chain bears them or not: a run like those of the reference is none.
+    worst = excess[first + GAP_WINDOW - 1 : since].max(axis=0)
+    return excess, np.maximum(least, worst + GAP_MARGIN)

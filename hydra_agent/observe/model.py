@@ -12,7 +12,7 @@ from hydra_assets.stats.returns import SESSIONS_PER_YEAR
 CALIBRATION = CalibrationCusum(odds_ratio=1.5)
 """A base rate that moves from one half to three fifths."""
 ODDS_THRESHOLD = 4.5
-"""0.16 alarms a year of four markets whose outcomes do not overlap (``outcomes_due``), where the table's null
+"""0.13 alarms a year of four markets whose outcomes do not overlap (``outcomes_due``), where the table's null
 is one market with overlapping ones (``python -m hydra_agent.healbench.budgets``)."""
 EDGE_REARM = 0.8
 """Share of the threshold below which the edge counts as back. Nearer to it than elsewhere: while it is held against a
@@ -41,7 +41,7 @@ def calibration_signals(view: GroupView, reign: Reign, threshold: float) -> list
     # Markets one after the other within a session: the sum does not mind, and one series has the power of all.
     t, m = up.shape
     pooled = CALIBRATION.statistics(up.reshape(-1), said.reshape(-1)).statistic.reshape(t, m)
-    statistic = _newest(pooled)
+    statistic = newest_of_session(pooled)
     return [_pooled(Family.CALIBRATION, "odds", statistic, threshold, SignalReason.MISCALIBRATED, Level.WARNING)]
 
 
@@ -89,7 +89,7 @@ def _pooled(
     )
 
 
-def _newest(pooled: Floats) -> Floats:
+def newest_of_session(pooled: Floats) -> Floats:
     """Of ``[T, M]`` in order of time and market, each session's last value."""
     out = np.full(len(pooled), np.nan)
     for j in range(pooled.shape[1]):

@@ -133,6 +133,9 @@ def test_a_drought_dries_up_volume_and_comes_to_an_end() -> None:
     assert dry[SESSION + 30] == pytest.approx(0.05 * plain[SESSION + 30], rel=0.1)
     assert dry[SESSION + 90] == pytest.approx(plain[SESSION + 90])
     np.testing.assert_array_equal(hit.truth.market.settle, world().truth.market.settle)
+    # Who does not trade keeps what he has.
+    interest = hit.view.feed_level[:, :, Column.REPORTS]
+    np.testing.assert_allclose(interest, world().view.feed_level[:, :, Column.REPORTS], atol=1.0)
 
 
 def column(view: GroupView, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -143,11 +146,12 @@ def column(view: GroupView, name: str) -> np.ndarray[tuple[int, ...], np.dtype[n
 def test_a_unit_change_is_seen_in_the_level_of_its_feed_alone(feed: Column) -> None:
     hit = UnitChange(SESSION, feed, market=1).apply(world(), rng())
     (planted,) = hit.truth.planted
-    assert (planted.about, planted.market, planted.until) == (FEEDS[feed].name, "SIM_ZO", None)
+    assert (planted.about, planted.market, planted.until) == (FEEDS[feed].name, "SIM_ZO", planted.session + 60)
     ratio = hit.view.feed_level / world().view.feed_level
-    assert ratio[planted.session :, 1, feed] == pytest.approx(100.0)
+    wrong = slice(planted.session, planted.session + 60)
+    assert ratio[wrong, 1, feed] == pytest.approx(100.0)
     rest = np.ones(ratio.shape, dtype=bool)
-    rest[planted.session :, 1, feed] = False
+    rest[wrong, 1, feed] = False
     np.testing.assert_array_equal(hit.view.feed_level[rest], world().view.feed_level[rest])
     assert planted.session - SESSION < FEEDS[feed].due_sessions
     # Money is made and lost at true prices.
@@ -159,14 +163,18 @@ def test_prices_in_another_unit_hit_what_looks_across_the_change() -> None:
     jump, plain = column(hit, "momentum_20")[:, 2], column(world().view, "momentum_20")[:, 2]
     # One return of ln 100 among twenty: the move over its own path's length is about one.
     assert jump[SESSION + 1] == pytest.approx(1.0, abs=0.05)
-    np.testing.assert_allclose(jump[SESSION + 20 :], plain[SESSION + 20 :], rtol=1e-9, atol=1e-12)
+    between = slice(SESSION + 20, SESSION + 60)
+    np.testing.assert_allclose(jump[between], plain[between], rtol=1e-9, atol=1e-12)
+    # And the way back, when it is mended.
+    assert jump[SESSION + 61] == pytest.approx(-1.0, abs=0.05)
+    np.testing.assert_allclose(jump[SESSION + 80 :], plain[SESSION + 80 :], rtol=1e-9, atol=1e-12)
     assert hit.up[SESSION - 4, 2] == 1.0
     assert hit.market.sigma_daily[SESSION, 2] > 0.5
 
 
 def test_premiums_in_another_unit_bear_no_density() -> None:
     hit = UnitChange(SESSION, Column.OPTIONS, market=2).apply(world(), rng()).view
-    assert np.isnan(column(hit, "atm_vol")[SESSION:, 2]).all()
+    assert np.isnan(column(hit, "atm_vol")[SESSION : SESSION + 60, 2]).all()
     assert np.isfinite(column(hit, "real_world_above_forward")[SESSION:, :2]).all()
 
 
