@@ -1,6 +1,7 @@
 """Ordered triage: a cause further up in the order explains away what lies below it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from hydra_agent.diagnose.attribution import Attribution
 from hydra_agent.diagnose.causes import Cause, CauseCode, Diagnosis
 from hydra_agent.diagnose.edge import edge_causes
 from hydra_agent.observe.health import Health
-from hydra_agent.observe.signals import Family, Level, Signal, SignalReason
+from hydra_agent.observe.signals import Family, Level, Signal, SignalReason, SignalTrack
 from hydra_agent.view import GroupView, Reign
 from hydra_assets.features.dictionary import FEATURES
 
@@ -21,6 +22,14 @@ SHIFTED_ALONE = 0.35
 DRAGGED_ALONG = 0.4
 """What the second most striking feature takes at most from the confidence in the first: features that lean on a broken
 one stop going with it too."""
+DATA = frozenset({Family.CONTRACT, Family.FRESHNESS, Family.ACTIVITY})
+_TRACKS = {
+    CauseCode.LABEL_SHIFT: "odds",
+    CauseCode.OVERFITTING_DECAY: "edge",
+    CauseCode.EDGE_REVERSED: "edge",
+    CauseCode.EDGE_DECAY: "edge",
+    CauseCode.TRANSIENT: "edge_warning",
+}
 _GROUPS = {feature.name: str(feature.group) for feature in FEATURES}
 
 
@@ -43,21 +52,34 @@ def diagnose(
     model = [*_features(view, health, row, signals, shap)]
     if reign is not None and row >= reign.since:
         model += edge_causes(view, reign, health, row)
-    discount = EXPLAINED if any(cause.confidence >= EXPLAINED for cause in data) else 1.0
+    sure = any(cause.confidence >= EXPLAINED for cause in data)
+    since = min(
+        (_begun(t, row) for t in health.signals if t.family in DATA and t.level[row] >= Level.WARNING), default=row
+    )
+    # Data explain what begins with them or later: a halt does not end because a report is late.
     ranked = data + [
-        Cause(
-            cause.code,
-            cause.confidence * discount,
-            cause.message,
-            cause.scopes,
-            cause.features,
-            cause.since_row,
-            cause.evidence,
-        )
+        replace(cause, confidence=cause.confidence * EXPLAINED)
+        if sure and _alarmed_since(health, cause, row) >= since
+        else cause
         for cause in model
     ]
     order = list(CauseCode)
     return Diagnosis(tuple(sorted(ranked, key=lambda cause: (-cause.confidence, order.index(cause.code)))))
+
+
+def _begun(track: SignalTrack, row: int, least: Level = Level.WARNING) -> int:
+    """First row of the alarm that is open at a row."""
+    quiet = np.flatnonzero(track.level[: row + 1] < least)
+    return int(quiet[-1]) + 1 if len(quiet) else 0
+
+
+def _alarmed_since(health: Health, cause: Cause, row: int) -> int:
+    """Row on which a model's cause was first seen, which is later than when it is thought to have begun."""
+    name = _TRACKS.get(cause.code)
+    if name is None:
+        return row if cause.since_row is None else cause.since_row
+    least = Level.CRITICAL if name == "edge" else Level.WARNING
+    return min((_begun(t, row, least) for t in health.signals if t.name == name), default=row)
 
 
 def _contracts(signals: Sequence[Signal]) -> list[Cause]:
@@ -142,7 +164,8 @@ def _features(
                 evidence={"share_of_features": share, "groups": float(len(groups))},
             ),
         ]
-    weight = {name: max(s.statistic / s.threshold for s in found) for name, found in by_name.items()}
+    episodes = {name: _episode(health, name, row) for name in by_name}
+    weight = {name: worst for name, (_, worst) in episodes.items()}
     name = max(weight, key=lambda each: (weight[each], each))
     found = by_name[name]
     rest = sorted((value for other, value in weight.items() if other != name), reverse=True)
@@ -160,17 +183,21 @@ def _features(
             f"{name} is {how} in {where}",
             scopes=tuple(sorted({s.scope for s in found})),
             features=(name,),
-            since_row=_onset(health, name, row),
+            since_row=episodes[name][0],
             evidence=evidence,
         ),
     ]
 
 
-def _onset(health: Health, name: str, row: int) -> int:
-    """First row of the episodes of a feature that are open at a row."""
-    first = row
-    for track in health.signals:
-        if track.family is Family.DRIFT and track.name == name and track.level[row] >= Level.WARNING:
-            quiet = np.flatnonzero(track.level[: row + 1] < Level.WARNING)
-            first = min(first, int(quiet[-1]) + 1 if len(quiet) else 0)
-    return first
+def _episode(health: Health, name: str, row: int) -> tuple[int, float]:
+    """First row of a feature's open episodes, and how far over its threshold it has been since then at most.
+
+    The worst so far and not the newest: features that lean on a broken one take turns with it.
+    """
+    first, worst = row, 0.0
+    for track in health.drift_of(name):
+        if track.level[row] >= Level.WARNING:
+            begun = _begun(track, row)
+            first = min(first, begun)
+            worst = max(worst, float(np.nanmax(track.statistic[begun : row + 1])) / track.threshold)
+    return first, worst

@@ -51,6 +51,18 @@ class Health:
             np.stack([track.level for track in self.signals]) if self.signals else np.zeros((0, self.sessions), np.int8)
         )
 
+    def drift_of(self, feature: str) -> list[SignalTrack]:
+        """Tracks of a feature, of every market and kind."""
+        return self._drift.get(feature, [])
+
+    @cached_property
+    def _drift(self) -> dict[str, list[SignalTrack]]:
+        out: dict[str, list[SignalTrack]] = {}
+        for track in self.signals:
+            if track.family is Family.DRIFT:
+                out.setdefault(track.name, []).append(track)
+        return out
+
     def at(self, row: int, least: Level = Level.OK) -> list[Signal]:
         """Signals of a session of at least a level, gravest first, families in their own order."""
         found = [self.signals[i].at(row) for i in np.flatnonzero(self.levels[:, row] >= least)]

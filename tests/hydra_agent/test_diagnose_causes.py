@@ -12,7 +12,7 @@ from hydra_agent.diagnose.triage import diagnose
 from hydra_agent.healbench.worlds import WorldConfig, make_world
 from hydra_agent.observe.health import Health
 from hydra_agent.observe.signals import POOL, Family, Floats, Level, SignalReason, SignalTrack
-from hydra_agent.respond import ACT_FROM
+from hydra_agent.respond import ACT_FROM, ResponseCode, respond
 from hydra_agent.view import GroupView, Reign, Walk
 from hydra_assets.models.recipe import FIRST_RECIPES, LOGISTIC
 
@@ -155,6 +155,17 @@ def test_a_cause_in_the_data_stands_above_one_in_the_model_and_halves_it(data: S
     assert both.causes[0].code in {CauseCode.UNIT_CHANGE, CauseCode.STALE_SOURCE, CauseCode.LIQUIDITY_DROUGHT}
     assert both.causes[1].code is alone.code
     assert both.causes[1].confidence == pytest.approx(0.5 * alone.confidence)
+
+
+@pytest.mark.parametrize("name", ["edge", "carry"])
+def test_a_report_that_is_late_ends_no_halt_and_lifts_no_mask(name: str) -> None:
+    own = track(Family.PERFORMANCE, "edge", POOL, SignalReason.EDGE_GONE, Level.CRITICAL, since=ROW - 1)
+    before = own if name == "edge" else drift("carry", SignalReason.GAPS, since=ROW - 1)
+    causes = found([before, LATE], reign()).causes
+    assert causes[0].code is not CauseCode.LATE_SOURCE
+    assert causes[0].confidence >= ACT_FROM
+    assert respond(Diagnosis(causes)).code in {ResponseCode.HALT, ResponseCode.MASK_FEATURE, ResponseCode.SIZE_DOWN}
+    assert respond(Diagnosis(causes)).exposure_of("SIM_LE") == (0.0 if name == "edge" else 1.0)
 
 
 def test_what_happens_later_changes_nothing() -> None:
