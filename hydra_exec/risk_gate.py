@@ -14,6 +14,8 @@ class GateCode(StrEnum):
     """Verdict on an order."""
 
     PASSED = "passed"
+    HALTED = "halted"
+    """The system's state allows no new position; orders that only reduce one pass."""
     NO_CHAMPION = "no_champion"
     """Nothing vouches for the order."""
     STALE_INPUT = "stale_input"
@@ -62,11 +64,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the gate is told about the session besides the order: is there a champion, which settle, how old."""
+    """What the gate is told besides the order: is there a champion, which settle, how old, may there be new risk."""
 
     has_champion: bool
     settle: float | None
     settle_age_sessions: int | None
+    halted: bool = False
+    """HALTED or LOCKDOWN."""
 
 
 def check(intent: Intent, limits: Limits, situation: Situation) -> GateCode:
@@ -75,6 +79,8 @@ def check(intent: Intent, limits: Limits, situation: Situation) -> GateCode:
 
 
 def _denials(intent: Intent, limits: Limits, situation: Situation) -> Iterator[GateCode]:
+    if situation.halted and not intent.reduces:
+        yield GateCode.HALTED
     if not situation.has_champion and not intent.reduces:
         yield GateCode.NO_CHAMPION
     if situation.settle is None or situation.settle_age_sessions != 0:

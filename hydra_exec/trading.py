@@ -85,8 +85,12 @@ def trade(
     broker: Broker,
     limits: Limits,
     half_spread_ticks: float,
+    halted: bool = False,
 ) -> Traded:
-    """Live through sessions in order; every order passes the gate before the broker hears of it."""
+    """Live through sessions in order; every order passes the gate before the broker hears of it.
+
+    ``halted``: the system's state, as it is now, allows no new position.
+    """
     decisions: list[Decision] = []
     executions: list[Execution] = []
     for target in targets:
@@ -97,6 +101,7 @@ def trade(
                 has_champion=target.reason is TargetReason.OK,
                 settle=settle,
                 settle_age_sessions=None if settle is None else 0,
+                halted=halted,
             )
             code = check(intent, limits, situation)
             reference = f"{market}/{target.session.isoformat()}/{intent.contract}"

@@ -136,7 +136,10 @@ class Laboratory:
             if taken_back(number):
                 self._take_back(parts, session)
                 return
-            with patch.object(promoting, "fitted", lambda *_: (model_of(number), Record())):
+            with (
+                patch.object(promoting, "fitted", lambda *_: (model_of(number), Record())),
+                patch.object(promoting, "newest_session", lambda *_: session),
+            ):
                 promoting.promote_passed(parts, GROUP, session, "study")
 
     def _take_back(self, parts: Parts, session: date) -> None:

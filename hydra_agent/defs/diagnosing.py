@@ -10,7 +10,7 @@ import polars as pl
 
 from hydra_agent.arena import played
 from hydra_agent.defs.group_watch import Parts, group_watch
-from hydra_agent.defs.succession import _predecessor
+from hydra_agent.defs.succession import predecessor_of
 from hydra_agent.diagnose.attribution import Attribution, attribute
 from hydra_agent.diagnose.causes import Cause
 from hydra_agent.frames import said_by, session_of
@@ -168,7 +168,7 @@ def shadow_of(history: GroupHistory, watch: GroupWatch, champions: Sequence[Cham
     if not watch.reigns or (stage is not None and stage.stage is StageKind.RETIRED):
         return None
     reign = watch.reigns[-1]
-    predecessor = _predecessor(champions, reign)
+    predecessor = predecessor_of(champions, reign)
     other = np.zeros(len(watch.view))
     if predecessor is not None:
         model = predecessor.model

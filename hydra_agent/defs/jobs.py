@@ -20,6 +20,8 @@ from hydra_assets.defs.jobs import RANGE_END, RANGE_START
 from hydra_assets.defs.resources import DatabaseResource, HomeResource
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.partitions import EXPERIMENTS
+from hydra_assets.state.autonomy import AgentAction
+from hydra_assets.state.autonomy_log import approved
 from hydra_assets.state.chain import EntryKind
 from hydra_assets.state.content import latest_content
 from hydra_assets.state.trial_ledger import TrialLedger
@@ -97,7 +99,10 @@ def agent_sensors(markets: Sequence[MarketSpec]) -> list[dg.SensorDefinition]:
             partition = f"{group}|{newest['session'][0]}"
             # A diagnosis that was made again and says something else is looked at again.
             said = hashlib.sha256("".join(newest["sha256"]).encode()).hexdigest()[:12]
-            yield dg.RunRequest(run_key=f"heal-{partition}-{said}", partition_key=partition)
+            # So is one that a person has approved meanwhile.
+            yes = approved(database.engine, AgentAction.EXPERIMENT, str(group), f"{group}.{newest['session'][0]}")
+            run_key = f"heal-{partition}-{said}{'-approved' if yes else ''}"
+            yield dg.RunRequest(run_key=run_key, partition_key=partition)
 
     @dg.sensor(
         job_name=HEALING_JOB,
@@ -120,20 +125,21 @@ def agent_sensors(markets: Sequence[MarketSpec]) -> list[dg.SensorDefinition]:
     )
     def passed(context: dg.SensorEvaluationContext, home: HomeResource, database: DatabaseResource) -> Iterator[Any]:
         del context
-        for cycle in passed_cycles(TrialLedger(database.engine, home.root)):
-            yield dg.RunRequest(run_key=f"promote-{cycle}", partition_key=cycle)
+        for cycle, key in passed_cycles(TrialLedger(database.engine, home.root)).items():
+            yes = approved(database.engine, AgentAction.PROMOTE, cycle.split("|")[0], key)
+            yield dg.RunRequest(run_key=f"promote-{cycle}{'-approved' if yes else ''}", partition_key=cycle)
 
     return [health, plans, passed]
 
 
-def passed_cycles(ledger: TrialLedger) -> list[str]:
-    """``GROUP|YYYY-MM-DD`` of cycles with a candidate that passed and was not promoted yet."""
+def passed_cycles(ledger: TrialLedger) -> dict[str, str]:
+    """``GROUP|YYYY-MM-DD`` of cycles with a candidate that passed and was not promoted yet, and its experiment."""
     entries = ledger.entries()
     promoted = {entry.subject for entry in entries if entry.kind is EntryKind.PROMOTION}
-    return [
-        f"{entry.model_group}|{entry.facts['session']}"
+    return {
+        f"{entry.model_group}|{entry.facts['session']}": entry.subject
         for entry in entries
         if entry.kind is EntryKind.VERDICT
         and entry.facts["code"] == VerdictCode.PROMOTE
         and entry.subject not in promoted
-    ]
+    }

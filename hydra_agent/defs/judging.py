@@ -133,14 +133,7 @@ class Court:
         level = float(earlier.facts["level"]) if earlier else spend(wealth_events(entries), HOLDOUT_WEALTH)
         if level is None:
             return {key: HoldoutVerdict(HoldoutReason.NO_WEALTH, None, None, HOLDOUT_SESSIONS)}
-        runs = run_recipes(self.parts, bench.whole, {key: self.recipes[key]}, "sealed", self.limits)
-        walks = walks_of(runs, self.recipes, bench.whole)
-        if not walks:
-            return {key: HoldoutVerdict(HoldoutReason.UNUSABLE, level, None, HOLDOUT_SESSIONS)}
-        champion = bench.champion_walk(bench.whole)
-        returns = played(bench.whole.market, [*walks, *([champion] if champion else [])], factors=bench.whole.factors)
-        sealed = slice(bench.sealed_row, len(bench.view))
-        found = judge_holdout(returns, champion is not None, sealed, level, self.recipes[key].reach_sessions)
+        found = self._opened(key, level)
         facts = {
             "level": level,
             "p_value": found.p_value,
@@ -150,6 +143,18 @@ class Court:
         }
         self.ledger.append(EntryKind.HOLDOUT, bench.group, key, facts)
         return {key: found}
+
+    def _opened(self, key: str, level: float) -> HoldoutVerdict:
+        """What the hold-out says; it is spent also where the candidate cannot be walked over it."""
+        bench = self.bench
+        runs = run_recipes(self.parts, bench.whole, {key: self.recipes[key]}, "sealed", self.limits)
+        walks = walks_of(runs, self.recipes, bench.whole)
+        if not walks:
+            return HoldoutVerdict(HoldoutReason.UNUSABLE, level, None, HOLDOUT_SESSIONS)
+        champion = bench.champion_walk(bench.whole)
+        returns = played(bench.whole.market, [*walks, *([champion] if champion else [])], factors=bench.whole.factors)
+        sealed = slice(bench.sealed_row, len(bench.view))
+        return judge_holdout(returns, champion is not None, sealed, level, self.recipes[key].reach_sessions)
 
     def _record_verdict(
         self, key: str, code: VerdictCode, message: str, verdict: CycleVerdict, holdout: HoldoutVerdict | None

@@ -8,6 +8,7 @@ import dagster as dg
 from hydra_agent.defs.experiments import CANDIDATE_EVALUATION
 from hydra_agent.defs.group_watch import Parts
 from hydra_agent.past import VerdictCode
+from hydra_assets.columns import FEATURE_VECTOR
 from hydra_assets.defs.registry import RegistryResource
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.evaluation.scores import scores_of
@@ -88,14 +89,16 @@ def promote_passed(parts: Parts, group: str, session: date, run_id: str) -> str:
         return "promoted_before"
     recipe = Recipe.model_validate_json(trial.facts["recipe"])
     # A run that was cut off may have crowned it already: then the rest is to be written, and nothing is fitted again.
-    crowned = current is not None and (current.recipe_sha256, current.effective_after) == (recipe.sha256, session)
+    crowned = current is not None and current.recipe_sha256 == recipe.sha256
     if not crowned:
         if current is None or current.recipe_sha256 != trial.facts["champion_recipe_sha256"]:
             return "judged_against_another_champion"
         if not may(parts.database.engine, AgentAction.PROMOTE, group, key, f"{key} passed all gates"):
             return "waits_for_a_person"
         model, record = fitted(parts, group, session, key, recipe)
-        cause = Cause(str(PromotionReason.EXPERIMENT), run_id, session, PROVISIONAL_SIZE)
+        # A person may have taken days to approve: nothing is decided for sessions that are over.
+        after = max(session, newest_session(parts, group))
+        cause = Cause(str(PromotionReason.EXPERIMENT), run_id, after, PROVISIONAL_SIZE)
         crown(parts.database.engine, parts.registry.registry, group, model, record, cause)
     repair_alias(parts.database.engine, parts.registry.registry, group)
     facts = {"recipe_sha256": recipe.sha256, "session": session.isoformat()}
@@ -114,6 +117,13 @@ def promote_passed(parts: Parts, group: str, session: date, run_id: str) -> str:
     write(parts.database.engine, entry)
     ledger.append(EntryKind.PROMOTION, group, key, facts)
     return "promoted"
+
+
+def newest_session(parts: Parts, group: str) -> date:
+    """Newest session of a group's features."""
+    symbols = [spec.symbol for spec in parts.home.markets.values() if spec.group == group]
+    rows = parts.lake.lake.read(FEATURE_VECTOR.name, markets=symbols, columns=["session"])
+    return rows["session"].max() or date.min  # type: ignore[return-value]  # a column of dates
 
 
 def fitted(parts: Parts, group: str, session: date, key: str, recipe: Recipe) -> tuple[TrainedModel, Record]:

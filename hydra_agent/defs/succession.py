@@ -1,6 +1,7 @@
 """``champion_stage``: what use has shown of a champion: confirmed, taken back or amended."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
@@ -89,7 +90,7 @@ def keep_stage(parts: Parts, group: str, last: date, run_id: str) -> list[str]:
     stage = stage_as_of(watch.stages, date.max)
     if reigning is None or (stage is not None and stage.stage is StageKind.RETIRED):
         return []
-    predecessor = _predecessor(champions, reign)
+    predecessor = predecessor_of(champions, reign)
     shadow = np.zeros(len(watch.view))
     if predecessor is not None:
         history = parts.history(group, last)
@@ -102,7 +103,7 @@ def keep_stage(parts: Parts, group: str, last: date, run_id: str) -> list[str]:
         session = session_of(watch.view, step.row)
         if step.code is ECode.CONFIRM:
             if (StageKind.FULL, session) not in on_record:
-                done += _confirm(parts, group, reigning, session, step, run_id)
+                done += _confirm(parts, group, begun_by(champions, reign), session, step, run_id)
         elif predecessor is None:
             done += _retire(parts, group, reigning, session, step, run_id)
         else:
@@ -111,11 +112,19 @@ def keep_stage(parts: Parts, group: str, last: date, run_id: str) -> list[str]:
     return done + _amend(parts, watch, reigning, run_id)
 
 
-def _predecessor(champions: Sequence[Champion], reign: Reign) -> Champion | None:
-    """The last champion of another recipe before the reign; None where that was nobody."""
-    first = [c for c in champions if c.version == reign.version][-1]
-    # Who was taken back to is not given up for what was taken back.
-    if first.reason in {PromotionReason.FIRST_CHAMPION, PromotionReason.ROLLED_BACK}:
+SETTLED = frozenset({PromotionReason.FIRST_CHAMPION, PromotionReason.ROLLED_BACK, PromotionReason.BY_A_PERSON})
+"""Who came first, or was taken back to, or was set by a person, is not given up for whom it followed."""
+
+
+def begun_by(champions: Sequence[Champion], reign: Reign) -> Champion:
+    """The promotion that a reign began with."""
+    return [c for c in champions if c.version == reign.version][-1]
+
+
+def predecessor_of(champions: Sequence[Champion], reign: Reign) -> Champion | None:
+    """The last champion of another recipe before the reign; None where there is none to go back to."""
+    first = begun_by(champions, reign)
+    if first.reason in SETTLED:
         return None
     before = [c for c in champions if c.after <= first.after and c.model.recipe != first.model.recipe]
     return max(before, key=lambda c: c.after) if before else None
@@ -126,6 +135,7 @@ def _figures(step: Step) -> dict[str, float]:
 
 
 def _confirm(parts: Parts, group: str, reigning: Champion, session: date, step: Step, run_id: str) -> list[str]:
+    """Full size for a reign's recipe, named by the promotion that it began with: its experiment earns the wealth."""
     message = f"confirmed: e = {step.e_for:.1f} for it"
     engine, subject = parts.database.engine, f"{group}.{session}"
     if not may(engine, AgentAction.CONFIRM, group, subject, message):
@@ -184,7 +194,10 @@ def _amend(parts: Parts, watch: GroupWatch, reigning: Champion, run_id: str) -> 
     """Mask a feature or move the base rate, as the newest session's response asks."""
     row = len(watch.view) - 1
     _, response = watch.decided(row)
-    up, said = (values.reshape(-1) for values in outcomes_due(watch.view, watch.reigns[-1]))
+    history = parts.history(watch.group, session_of(watch.view, row))
+    plain = replace(reigning, model=replace(reigning.model, offset=0.0))
+    own = said_by("plain", reigning.model.recipe, history.features, history.market, lambda _: plain)
+    up, said = (values.reshape(-1) for values in outcomes_due(watch.view, replace(watch.reigns[-1], walk=own)))
     known = np.flatnonzero(np.isfinite(up) & np.isfinite(said))[-RECENT_OUTCOMES:]
     model = amended(reigning.model, response, up[known], said[known])
     if model is None:

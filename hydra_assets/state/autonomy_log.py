@@ -66,6 +66,13 @@ def may(engine: sa.Engine, action: AgentAction, model_group: str, subject: str, 
         return connection.scalar(sa.select(approvals.c.state).where(*own)) == ApprovalState.APPROVED
 
 
+def approved(engine: sa.Engine, action: AgentAction, model_group: str, subject: str) -> bool:
+    """Whether a person has said yes."""
+    with engine.connect() as connection:
+        found = connection.scalar(sa.select(approvals.c.state).where(*_own(action, model_group, subject)))
+    return found == ApprovalState.APPROVED
+
+
 def decide(
     engine: sa.Engine,
     action: AgentAction,

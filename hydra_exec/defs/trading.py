@@ -28,6 +28,8 @@ from hydra_assets.partitions import group_of_session, market_session_partitions
 from hydra_assets.quality_options import GateState
 from hydra_assets.replay.inputs import CURVE_COLUMNS, market_arrays
 from hydra_assets.replay.tables import ReplayConfig
+from hydra_assets.state.system import SystemState
+from hydra_assets.state.system_log import current_state
 from hydra_exec.broker import Bar, SimulatedBroker
 from hydra_exec.journal import fills_between, last_ordered, orders_between, record, standing
 from hydra_exec.risk_gate import Limits
@@ -232,6 +234,7 @@ def _trade_range(
         broker,
         limits_of(market),
         liquidity.half_spread_ticks,
+        current_state(database.engine).strictness >= SystemState.HALTED.strictness,
     )
     record(database.engine, part.market, traded, sessions[-1], lambda day: filled_at(calendar, day), run_id)
 

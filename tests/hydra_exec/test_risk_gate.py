@@ -20,6 +20,8 @@ def test_a_good_order_passes() -> None:
     ("order", "situation", "code"),
     [
         ({}, {"has_champion": False}, GateCode.NO_CHAMPION),
+        ({}, {"halted": True}, GateCode.HALTED),
+        ({}, {"halted": True, "has_champion": False}, GateCode.HALTED),
         ({}, {"settle": None, "settle_age_sessions": None}, GateCode.STALE_INPUT),
         ({}, {"settle_age_sessions": 1}, GateCode.STALE_INPUT),
         ({"limit_price": 80.03}, {}, GateCode.BAD_PRICE),
@@ -42,3 +44,10 @@ def test_taking_risk_away_needs_no_champion_and_no_room() -> None:
     assert check(exit_order, LIMITS, replace(FRESH, has_champion=False)) is GateCode.PASSED
     through_zero = replace(GOOD, side=Side.SELL, quantity=4, held=3)
     assert check(through_zero, LIMITS, replace(FRESH, has_champion=False)) is GateCode.NO_CHAMPION
+
+
+def test_a_halt_lets_risk_be_taken_away() -> None:
+    exit_order = replace(GOOD, side=Side.SELL, quantity=3, held=3)
+    assert check(exit_order, LIMITS, replace(FRESH, halted=True)) is GateCode.PASSED
+    turned = replace(GOOD, side=Side.SELL, quantity=4, held=3)
+    assert check(turned, LIMITS, replace(FRESH, halted=True)) is GateCode.HALTED
