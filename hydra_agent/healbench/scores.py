@@ -8,8 +8,10 @@ import numpy as np
 import polars as pl
 from scipy.stats import beta
 
+from hydra_agent.healbench.case import Setting
 from hydra_agent.healbench.measure import SOON
 from hydra_agent.healbench.policies.simple import DO_NOTHING, ORACLE
+from hydra_assets.stats.returns import SESSIONS_PER_YEAR
 
 HYDRA, MISLED = "hydra", "hydra, hostile LLM"
 RETRAINS = ("retrain 21", "retrain 63", "retrain 126")
@@ -147,7 +149,9 @@ def targets(frame: pl.DataFrame) -> list[Target]:
 
 
 def _alarm_rate(own: pl.DataFrame) -> Estimate:
-    before = np.stack([own["alarms"].to_numpy(), (own["fault_row"].to_numpy() - 756) / 252.0], axis=1)
+    before = np.stack(
+        [own["alarms"].to_numpy(), (own["fault_row"].to_numpy() - Setting().first) / SESSIONS_PER_YEAR], axis=1
+    )
     return resampled(before.astype(np.float64), lambda alarms, years: alarms / years)
 
 
