@@ -40,6 +40,7 @@ def story(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) ->
     return make_story(tmp_path / "home", database_url, monkeypatch)
 
 
+@pytest.mark.endurance
 def test_a_champion_degrades_is_healed_and_a_bad_successor_is_taken_back(story: Story) -> None:
     days = story.days
     story.crown(story.fit("believer", BELIEVER, days[CROWNED_ROW]), Cause("by_test", size_fraction=1.0))

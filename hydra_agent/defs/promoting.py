@@ -8,7 +8,7 @@ import dagster as dg
 from hydra_agent.defs.experiments import CANDIDATE_EVALUATION
 from hydra_agent.defs.group_watch import Parts
 from hydra_agent.past import VerdictCode
-from hydra_assets.columns import FEATURE_VECTOR
+from hydra_assets.columns import DIAGNOSIS
 from hydra_assets.defs.registry import RegistryResource
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.evaluation.scores import scores_of
@@ -120,9 +120,9 @@ def promote_passed(parts: Parts, group: str, session: date, run_id: str) -> str:
 
 
 def newest_session(parts: Parts, group: str) -> date:
-    """Newest session of a group's features."""
+    """Newest session that a group was watched on."""
     symbols = [spec.symbol for spec in parts.home.markets.values() if spec.group == group]
-    rows = parts.lake.lake.read(FEATURE_VECTOR.name, markets=symbols, columns=["session"])
+    rows = parts.lake.lake.read(DIAGNOSIS.name, markets=symbols, columns=["session"])
     return rows["session"].max() or date.min  # type: ignore[return-value]  # a column of dates
 
 
