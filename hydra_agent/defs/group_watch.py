@@ -69,7 +69,7 @@ def group_watch(parts: Parts, group: str, last: date) -> GroupWatch | None:
         return _NEWEST[key][1]
     view = view_of(history.features, history.labels, history.regimes, history.curve, history.market)
     started = reigns_of(champions)
-    ends = [after for after, _ in started[1:]] + [None]
+    ends = [*(after for after, _ in started[1:]), None][: len(started)]
     reigns = tuple(
         reign_of(
             view,
