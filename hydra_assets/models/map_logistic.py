@@ -22,6 +22,7 @@ def map_logistic(
     design: Floats, target: Floats, weights: Floats, offset: Floats, mean: Floats, precision: Floats
 ) -> Floats:
     """Coefficients ``[k]`` for a design ``[n, k]``; target, weights and offset ``[n]``, mean and precision ``[k]``."""
+
     def loss(at: Floats) -> float:
         z = offset + design @ at
         return float(weights @ (np.logaddexp(0.0, z) - target * z) + 0.5 * precision @ (at - mean) ** 2)
