@@ -30,6 +30,8 @@ _TRACKS = {
     CauseCode.EDGE_DECAY: "edge",
     CauseCode.TRANSIENT: "edge_warning",
 }
+UNREAD = 0.4
+"""Confidence in a fault of a feature that the champion does not read; below it nothing is done."""
 _GROUPS = {feature.name: str(feature.group) for feature in FEATURES}
 
 
@@ -49,7 +51,7 @@ def diagnose(
     """
     signals = health.at(row, Level.INFO)
     data = [*_contracts(signals), *_freshness(signals), *_activity(signals)]
-    model = [*_features(view, health, row, signals, shap)]
+    model = [*_features(view, reign, health, row, signals, shap)]
     if reign is not None and row >= reign.since:
         model += edge_causes(view, reign, health, row)
     sure = any(cause.confidence >= EXPLAINED for cause in data)
@@ -143,9 +145,17 @@ def _activity(signals: Sequence[Signal]) -> list[Cause]:
 
 
 def _features(
-    view: GroupView, health: Health, row: int, signals: Sequence[Signal], shap: Attribution | None
+    view: GroupView,
+    reign: Reign | None,
+    health: Health,
+    row: int,
+    signals: Sequence[Signal],
+    shap: Attribution | None,
 ) -> list[Cause]:
-    """One feature that moved alone is broken; many that moved together are another market."""
+    """One feature that moved alone is broken; many that moved together are another market.
+
+    Features that the champion reads come first: what it does not read harms nobody yet, and is watched.
+    """
     moved = [s for s in signals if s.family is Family.DRIFT and s.level >= Level.WARNING]
     if not moved:
         return []
@@ -164,6 +174,8 @@ def _features(
                 evidence={"share_of_features": share, "groups": float(len(groups))},
             ),
         ]
+    read = by_name.keys() if reign is None else by_name.keys() & set(reign.walk.recipe.features)
+    by_name = {name: found for name, found in by_name.items() if name in read} or by_name
     episodes = {name: _episode(health, name, row) for name in by_name}
     weight = {name: worst for name, (_, worst) in episodes.items()}
     name = max(weight, key=lambda each: (weight[each], each))
@@ -176,6 +188,7 @@ def _features(
     how, where = (", ".join(sorted(words)) for words in ({str(s.reason) for s in found}, {s.scope for s in found}))
     # A level that has moved may be the market's doing; what stands still, is not there or contradicts the rest is not.
     sure = 0.9 if any(s.reason is not SignalReason.SHIFTED for s in found) else SHIFTED_ALONE
+    sure = sure if read else min(sure, UNREAD)
     return [
         Cause(
             CauseCode.FEATURE_CORRUPTED,
