@@ -138,7 +138,7 @@ class Laboratory:
                 return
             with (
                 patch.object(promoting, "fitted", lambda *_: (model_of(number), Record())),
-                patch.object(promoting, "newest_session", lambda *_: session),
+                patch.object(promoting, "newest_watched", lambda *_: session),
             ):
                 promoting.promote_passed(parts, GROUP, session, "study")
 

@@ -17,7 +17,7 @@ from hydra_agent.defs.group_watch import Parts
 from hydra_agent.diagnose.causes import Diagnosis
 from hydra_agent.llm.assistant import Assistant
 from hydra_agent.llm.budget import Spent
-from hydra_agent.llm.config import LlmConfig
+from hydra_agent.llm.config import DEFAULT_CHAIN, LlmConfig
 from hydra_agent.llm.mutations import ParameterValue, Playbook, Proposals
 from hydra_agent.llm.records import Answer, AnswerCode, CallCode, CallRecord, Touchpoint
 from hydra_agent.llm.rerank import Cause, Ranking
@@ -42,6 +42,8 @@ from hydra_assets.state.llm_log import LlmCall, recent_calls, record_call, spent
 
 HEAD = "language_model"
 """Head under whose name its proposals are tried."""
+STANDARD = "standard"
+"""Name of the chain of DeepSeek-R1, then Qwen."""
 REMEMBERED_CALLS = 200
 """Of the past, from which the breakers start."""
 REMEMBERED_ENTRIES = 60
@@ -57,9 +59,10 @@ _TOLD = (
 
 
 def llm_config(home: HomeConfig) -> LlmConfig:
-    """The section ``llm`` of a home; HomeError where it is wrong."""
+    """The section ``llm`` of a home, whose chain may read ``standard``; HomeError where it is wrong."""
+    section = home.llm | ({"chain": DEFAULT_CHAIN} if home.llm.get("chain") == STANDARD else {})
     try:
-        return LlmConfig.model_validate(home.llm)
+        return LlmConfig.model_validate(section)
     except ValidationError as wrong:
         problems = "; ".join(f"llm.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in wrong.errors())
         msg = f"home.yaml: {problems}"

@@ -200,7 +200,7 @@ def _code(run: Run, verdict: CycleVerdict, opened: Mapping[str, HoldoutVerdict])
     if (holdout := opened.get(run.key)) is None:
         return VerdictCode.NOT_FITTEST, f"{report.message}; {verdict.passed[0]} is fitter"
     if not holdout.passed:
-        words = "the wealth is spent" if holdout.level is None else f"p = {holdout.p_value}, level {holdout.level:.3f}"
+        words = "the wealth is spent" if not holdout.opened else f"p = {holdout.p_value}, level {holdout.level:.3f}"
         return VerdictCode.HOLDOUT, f"passes gates 1-7; the hold-out says {holdout.reason}: {words}"
     return VerdictCode.PROMOTE, f"{report.message}; the hold-out agrees, p = {holdout.p_value:.3f}"
 

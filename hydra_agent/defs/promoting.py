@@ -97,7 +97,7 @@ def promote_passed(parts: Parts, group: str, session: date, run_id: str) -> str:
             return "waits_for_a_person"
         model, record = fitted(parts, group, session, key, recipe)
         # A person may have taken days to approve: nothing is decided for sessions that are over.
-        after = max(session, newest_session(parts, group))
+        after = max(session, newest_watched(parts, group))
         cause = Cause(str(PromotionReason.EXPERIMENT), run_id, after, PROVISIONAL_SIZE)
         crown(parts.database.engine, parts.registry.registry, group, model, record, cause)
     repair_alias(parts.database.engine, parts.registry.registry, group)
@@ -119,7 +119,7 @@ def promote_passed(parts: Parts, group: str, session: date, run_id: str) -> str:
     return "promoted"
 
 
-def newest_session(parts: Parts, group: str) -> date:
+def newest_watched(parts: Parts, group: str) -> date:
     """Newest session that a group was watched on."""
     symbols = [spec.symbol for spec in parts.home.markets.values() if spec.group == group]
     rows = parts.lake.lake.read(DIAGNOSIS.name, markets=symbols, columns=["session"])

@@ -1,6 +1,6 @@
 """``champion_health`` and ``diagnosis``: what is watched, what is wrong, and what is done at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import dagster as dg
@@ -9,6 +9,7 @@ import polars as pl
 from hydra_agent.defs.demand import conclude_watch
 from hydra_agent.defs.group_watch import Parts, group_watch
 from hydra_agent.defs.pictures import causes_picture, health_picture
+from hydra_agent.watch import GroupWatch
 from hydra_assets.columns import (
     CHAMPION_HEALTH,
     DIAGNOSIS,
@@ -51,13 +52,7 @@ def watching_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> l
         registry: RegistryResource,
     ) -> dg.MaterializeResult[None]:
         parts = Parts(home, lake, database, registry)
-
-        def compute(part: MarketRange) -> pl.DataFrame:
-            watch = group_watch(parts, home.markets[part.market].group, last_of(context))
-            if watch is None or part.market not in watch.view.symbols:
-                return pl.DataFrame(schema=CHAMPION_HEALTH.schema)
-            return watch.health_rows(part.market, part.first, part.last)
-
+        compute = per_range(parts, last_of(context), CHAMPION_HEALTH, GroupWatch.health_rows)
         return derive(context, CHAMPION_HEALTH, Resources(home, lake, database), compute, health_picture)
 
     @dg.asset(
@@ -77,13 +72,7 @@ def watching_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> l
         registry: RegistryResource,
     ) -> dg.MaterializeResult[None]:
         parts = Parts(home, lake, database, registry)
-
-        def compute(part: MarketRange) -> pl.DataFrame:
-            watch = group_watch(parts, home.markets[part.market].group, last_of(context))
-            if watch is None or part.market not in watch.view.symbols:
-                return pl.DataFrame(schema=DIAGNOSIS.schema)
-            return watch.diagnosis_rows(part.market, part.first, part.last)
-
+        compute = per_range(parts, last_of(context), DIAGNOSIS, GroupWatch.diagnosis_rows)
         result = derive(context, DIAGNOSIS, Resources(home, lake, database), compute, causes_picture)
         changed = conclude_watch(parts, last_of(context), context.run.run_id)
         if changed is not None and changed.changed:
@@ -91,6 +80,20 @@ def watching_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> l
         return result
 
     return [champion_health, diagnosis]
+
+
+def per_range(
+    parts: Parts, last: date, spec: DatasetSpec, rows: Callable[[GroupWatch, str, date, date], pl.DataFrame]
+) -> Callable[[MarketRange], pl.DataFrame]:
+    """Rows of a market's range from the watch of its group; none before the group's first features."""
+
+    def compute(part: MarketRange) -> pl.DataFrame:
+        watch = group_watch(parts, parts.home.markets[part.market].group, last)
+        if watch is None or part.market not in watch.view.symbols:
+            return pl.DataFrame(schema=spec.schema)
+        return rows(watch, part.market, part.first, part.last)
+
+    return compute
 
 
 def last_of(context: dg.AssetExecutionContext) -> date:

@@ -69,10 +69,6 @@ class EventKind(StrEnum):
     RETIRED = "retired"
 
 
-CHANGES = frozenset({EventKind.MASKED, EventKind.RECALIBRATED, EventKind.PROMOTED})
-"""Events after which the model is another one; a scheduled refit of the same recipe is none."""
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """One of them, at whose cutoff it was decided."""

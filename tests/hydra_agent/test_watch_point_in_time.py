@@ -9,11 +9,11 @@ import pytest
 from hydra_agent.frames import session_of
 from hydra_agent.healbench.faults import catalogue
 from hydra_agent.healbench.lab import ArrayLab
-from hydra_agent.healbench.oracle import first_reign
 from hydra_agent.healbench.worlds import WorldConfig, make_world
 from hydra_agent.view import GroupView, Reign
 from hydra_agent.watch import GroupWatch
 from hydra_assets.models.recipe import FIRST_RECIPES, LOGISTIC
+from tests.support.reigns import first_reign
 
 FAULT, SINCE = 900, 630
 CUTS = (905, 960, 1100)

@@ -295,3 +295,8 @@ def test_a_home_without_a_section_asks_nobody_and_a_wrong_one_is_a_sentence_with
     with pytest.raises(HomeError, match=r"home.yaml: llm.chain.0.base_url: Field required") as refused:
         language.llm_config(wrong)
     assert "sk-secret" not in str(refused.value)
+
+
+def test_the_standard_chain_goes_by_its_name() -> None:
+    home = HomeConfig(kind="simulated", markets=("SIM_HE",), history_start=date(2026, 1, 5), llm={"chain": "standard"})
+    assert [provider.name for provider in language.llm_config(home).chain] == ["deepseek", "qwen"]

@@ -66,7 +66,7 @@ class Home:
         )
         self.new = model(KEY, SEEING, SESSION)
         monkeypatch.setattr(promoting, "fitted", lambda *_: (self.new, Record()))
-        monkeypatch.setattr(promoting, "newest_session", lambda *_: SESSION)
+        monkeypatch.setattr(promoting, "newest_watched", lambda *_: SESSION)
         crown(engine, self.registry, "sim", model("old", BLIND, OLD), Record(), Cause("by_test", size_fraction=1.0))
 
     @property

@@ -9,13 +9,14 @@ from hydra_agent.arena import played
 from hydra_agent.healbench.calibrate import attained
 from hydra_agent.healbench.edge_sizes import EDGES
 from hydra_agent.healbench.lab import ArrayLab
-from hydra_agent.healbench.oracle import expected_net, expected_of, first_reign, oracle_returns, oracle_walk
+from hydra_agent.healbench.oracle import expected_net, expected_of, oracle_walk
 from hydra_agent.healbench.worlds import BenchWorld, WorldConfig, make_world
 from hydra_assets.models.linear import Logistic
 from hydra_assets.models.recipe import THESIS, THESIS_FEATURES, Recipe
 from hydra_assets.replay.batched import replay
 from hydra_assets.replay.decisions import DecisionKind, Decisions
 from hydra_assets.replay.tables import ReplayConfig
+from tests.support.reigns import first_reign, oracle_returns
 
 RECIPE = Recipe(features=THESIS_FEATURES, model=Logistic(prior=THESIS), refit_sessions=63)
 
