@@ -1,7 +1,7 @@
 """The arena: walks played through the same sessions in one replay, and what each has to show for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,11 +9,14 @@ from hydra_agent.view import Floats, GroupView, Walk, cut_market
 from hydra_assets.models.splits import MIN_TEST_SESSIONS
 from hydra_assets.replay.batched import replay
 from hydra_assets.replay.decisions import DecisionKind, Decisions, candidates_last
-from hydra_assets.replay.holding import net_of_cost, neutral_shares, over_horizon, round_trip_share
+from hydra_assets.replay.holding import held_shares
 from hydra_assets.replay.market import MarketArrays
 from hydra_assets.replay.result import ReplayResult
 from hydra_assets.replay.tables import ReplayConfig
 from hydra_assets.stats.gate_records import StrategyEvidence, WalkForwardFacts
+
+COIN = 0.25
+"""Squared error of one half, whatever becomes of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,13 +29,12 @@ class Returns:
 
 
 def shares_of_walk(market: MarketArrays, walk: Walk) -> Floats:
-    """Signed Kelly shares that a walk is worth after costs, held over its horizon, ``[T, M]``.
+    """Signed Kelly shares that a walk is worth after costs, held as its recipe's label is, ``[T, M]``.
 
-    ``evaluation.strategies.shares_of`` on arrays.
+    ``evaluation.strategies.shares_of_recipe`` on arrays.
     """
-    horizon = walk.recipe.horizon_sessions
-    worth = net_of_cost(neutral_shares(walk.probability, walk.base), round_trip_share(market, horizon))
-    return over_horizon(worth, market.tradable, horizon)
+    recipe = walk.recipe
+    return held_shares(walk.probability, walk.base, market, recipe.horizon_sessions, recipe.barriers)
 
 
 def replay_of(
@@ -67,14 +69,27 @@ def played(
 
 
 def squared_errors(view: GroupView, walk: Walk) -> Floats:
-    """Mean (p - y)^2 of the decisions whose outcome each session made known, ``[T]``; NaN where none."""
-    rows = len(walk.probability)
+    """Mean (p - y)^2 of the decisions whose outcome each session made known, ``[T]``; NaN where none.
+
+    y is of the walk's own label.
+    """
+    view, rows = view.of(walk.recipe.label), len(walk.probability)
     known = (view.exit_row[:rows] >= 0) & (view.exit_row[:rows] < rows) & np.isfinite(walk.probability)
     at = view.exit_row[:rows][known]
     error = (walk.probability[known] - view.up[:rows][known]) ** 2
     count = np.bincount(at, minlength=rows).astype(np.float64)
     total = np.bincount(at, error, minlength=rows)
     return np.where(count > 0.0, total / np.maximum(count, 1.0), np.nan)
+
+
+def errors_beside_coin(view: GroupView, walk: Walk) -> Floats:
+    """Squared errors less those of the walk's own base rate, beside a coin's quarter: comparable over labels, ``[T]``.
+
+    A label that rises in a third of all cases is foreseen with 2/9 by knowing nothing. What a recipe knows is what it
+    has over the base rate of its own label, as known at each decision.
+    """
+    blind = replace(walk, probability=np.where(np.isfinite(walk.probability), walk.base, np.nan))
+    return COIN + squared_errors(view, walk) - squared_errors(view, blind)
 
 
 def tested_span(view: GroupView, walks: Sequence[Walk]) -> slice:
@@ -87,13 +102,17 @@ def tested_span(view: GroupView, walks: Sequence[Walk]) -> slice:
 
 
 def evidence_of(view: GroupView, walks: Sequence[Walk], returns: Returns, span: slice) -> tuple[StrategyEvidence, ...]:
-    """Each walk's record over a span of sessions."""
+    """Each walk's record over a span of sessions.
+
+    Walks of one label stand with their squared errors, walks of several with what they have over their base rates.
+    """
+    several = len({walk.recipe.label for walk in walks}) > 1
     return tuple(
         StrategyEvidence(
             walk.name,
             returns.net[i, span],
             returns.costs[i, span],
-            squared_errors(view, walk)[span],
+            (errors_beside_coin if several else squared_errors)(view, walk)[span],
             len(walk.recipe.features),
         )
         for i, walk in enumerate(walks)

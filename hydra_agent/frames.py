@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from hydra_agent.arena import played, squared_errors, tested_span
-from hydra_agent.view import UNKNOWN, Feed, FeedKind, Floats, GroupView, Reign, Walk
+from hydra_agent.view import UNKNOWN, Feed, FeedKind, Floats, GroupView, Outcomes, Reign, Walk
 from hydra_assets.evaluation.evidence import EPOCH, pooled_regimes
 from hydra_assets.features.dictionary import FEATURE_NAMES, FEATURES, Group
 from hydra_assets.labels.known import LabelKind
@@ -40,31 +40,31 @@ def view_of(
     All frames end with the same session; none has later rows.
     """
     columns = [aligned(features, name, market) for name in FEATURE_NAMES]
-    up, exit_row = _outcomes(labels, market)
+    found = {kind: _outcomes(labels, kind, market) for kind in LabelKind}
+    own = found.pop(LabelKind.FIXED_HORIZON)
     levels, ages = zip(*(_feed(feed, features, curve, market) for feed in FEEDS), strict=True)
     return GroupView(
         market=market,
         regime=pooled_regimes(regimes, market) if len(regimes) else np.zeros(len(market.days), dtype=np.int64),
         feature_names=FEATURE_NAMES,
         features=np.stack(columns, axis=2),
-        up=up,
-        exit_row=exit_row,
+        up=own.up,
+        exit_row=own.exit_row,
         feeds=FEEDS,
         feed_level=np.stack(levels, axis=2),
         feed_age=np.stack(ages, axis=2),
+        others=found,
     )
 
 
-def _outcomes(
-    labels: pl.DataFrame, market: MarketArrays
-) -> tuple[Floats, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
-    known = outcomes(labels, LabelKind.FIXED_HORIZON)
+def _outcomes(labels: pl.DataFrame, kind: LabelKind, market: MarketArrays) -> Outcomes:
+    known = outcomes(labels, kind)
     up = known.select("market", "session", pl.Series("up", target(known)))
     ends = known.select("market", "session", pl.col("exit_session").to_physical().cast(pl.Float64).alias("end"))
     end = aligned(ends, "end", market)
     row = np.searchsorted(market.days, np.nan_to_num(end, nan=-1.0).astype(np.int64))
     there = np.isfinite(end) & (row < len(market.days))
-    return np.where(there, aligned(up, "up", market), np.nan), np.where(there, row, UNKNOWN).astype(np.int64)
+    return Outcomes(np.where(there, aligned(up, "up", market), np.nan), np.where(there, row, UNKNOWN).astype(np.int64))
 
 
 def _feed(feed: Feed, features: pl.DataFrame, curve: pl.DataFrame, market: MarketArrays) -> tuple[Floats, Floats]:

@@ -5,12 +5,14 @@ stand in the past. The assets make a view from the lake, the healing benchmark f
 proposing and judging know nothing else.
 """
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hydra_assets.labels.known import LabelKind
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.replay.market import MarketArrays, MarketTerms
 
@@ -46,6 +48,21 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Outcomes:
+    """What became of decisions by one label, ``[T, M]`` by the session of the decision."""
+
+    up: Floats
+    """1 rise, 0 not, NaN where the outcome is not known."""
+    exit_row: Ints
+    """Row at whose cutoff the outcome was known; ``UNKNOWN`` where it is not."""
+
+    def until(self, rows: int) -> "Outcomes":
+        """Of the first ``rows`` decisions, as they were known then."""
+        known = (self.exit_row[:rows] >= 0) & (self.exit_row[:rows] < rows)
+        return Outcomes(np.where(known, self.up[:rows], np.nan), np.where(known, self.exit_row[:rows], UNKNOWN))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class GroupView:
     """A market group up to its last row: T sessions, M markets, F features, K feeds."""
 
@@ -65,6 +82,10 @@ class GroupView:
     """``[T, M, K]`` level of the newest delivery known at the cutoff; NaN before the first."""
     feed_age: Floats
     """``[T, M, K]`` sessions since the newest delivery became known: 0 on its own session; NaN before the first."""
+    label: LabelKind = LabelKind.FIXED_HORIZON
+    """Label that ``up`` and ``exit_row`` are of."""
+    others: Mapping[LabelKind, Outcomes] = field(default_factory=dict)
+    """Outcomes by the other labels that recipes may have."""
 
     def __post_init__(self) -> None:
         t, m = self.market.settle.shape
@@ -95,19 +116,38 @@ class GroupView:
         """Sessions."""
         return len(self.days)
 
+    def of(self, label: LabelKind) -> "GroupView":
+        """The same sessions with the outcomes of a label: what a recipe said is held to its own.
+
+        Raises
+        ------
+        ValueError
+            A label that the view does not have.
+        """
+        if label == self.label:
+            return self
+        if label not in self.others:
+            msg = f"the view has outcomes of {self.label}, and none of {label}"
+            raise ValueError(msg)
+        others = {**self.others, self.label: Outcomes(self.up, self.exit_row)}
+        found = others.pop(label)
+        return replace(self, up=found.up, exit_row=found.exit_row, label=label, others=others)
+
     def until(self, rows: int) -> "GroupView":
         """The first ``rows`` sessions as they were known then: later outcomes are not."""
-        known = (self.exit_row[:rows] >= 0) & (self.exit_row[:rows] < rows)
+        own = Outcomes(self.up, self.exit_row).until(rows)
         return GroupView(
             market=cut_market(self.market, slice(0, rows)),
             regime=self.regime[:rows],
             feature_names=self.feature_names,
             features=self.features[:rows],
-            up=np.where(known, self.up[:rows], np.nan),
-            exit_row=np.where(known, self.exit_row[:rows], UNKNOWN),
+            up=own.up,
+            exit_row=own.exit_row,
             feeds=self.feeds,
             feed_level=self.feed_level[:rows],
             feed_age=self.feed_age[:rows],
+            label=self.label,
+            others={label: found.until(rows) for label, found in self.others.items()},
         )
 
 

@@ -39,8 +39,12 @@ class GroupWatch:
         config = health_config(len(self.view.feature_names))
         return (
             observe(self.view, None, config, data),
-            *(observe(self.view, reign, config, data) for reign in self.reigns),
+            *(observe(self.seen_by(reign), reign, config, data) for reign in self.reigns),
         )
+
+    def seen_by(self, reign: Reign | None) -> GroupView:
+        """The view with the outcomes that a reign's probabilities are about."""
+        return self.view if reign is None else self.view.of(reign.walk.recipe.label)
 
     def place(self, row: int) -> int:
         """Which of ``healths`` a row has: 0 before the first reign."""
@@ -57,7 +61,8 @@ class GroupWatch:
 
     def diagnosis(self, row: int) -> Diagnosis:
         """Ranked causes of a session, by rules."""
-        return diagnose(self.view, self.reign(row), self.health(row), row)
+        reign = self.reign(row)
+        return diagnose(self.seen_by(reign), reign, self.health(row), row)
 
     def rows_between(self, first: date, last: date) -> range:
         """Rows of the sessions from ``first`` to ``last``."""

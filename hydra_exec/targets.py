@@ -6,6 +6,9 @@ import numpy as np
 import polars as pl
 
 from hydra_assets.evaluation.strategies import shares_of, size_factors
+from hydra_assets.labels.known import SPECS, LabelKind
+from hydra_assets.labels.spec import TripleBarrier
+from hydra_assets.models.outcomes import label_of
 from hydra_assets.replay.inputs import aligned
 from hydra_assets.replay.market import MarketArrays, faults
 from hydra_assets.replay.sizing import kelly_lots, sizing_tables
@@ -43,7 +46,7 @@ def wanted_lots(
 ) -> pl.DataFrame:
     """Whole lots that predictions are worth: market, session, ``lots`` (Float64, null where there is no decision).
 
-    Each session's position is the mean of its last decisions over its champion's horizon (``replay.holding``), a
+    Each session's position is the mean of its last decisions as its champion's label is held (``replay.holding``), a
     fraction of Kelly under the replay's caps, on the configured capital.
 
     Parameters
@@ -56,10 +59,12 @@ def wanted_lots(
         Arrays of the group's markets, from the volatility's window before the first wanted session on.
     """
     shares = np.full(market.settle.shape, np.nan)
-    horizons = aligned(predictions, "horizon_sessions", market)
-    for horizon in np.unique(horizons[np.isfinite(horizons)]):
-        found = shares_of(predictions, market, int(horizon))
-        shares = np.where(horizons == horizon, found, shares)
+    decided = label_of(predictions.drop_nulls("horizon_sessions"))
+    for (kind, horizon), own in decided.partition_by(["label_kind", "horizon_sessions"], as_dict=True).items():
+        spec = SPECS[LabelKind(kind)]
+        barriers = spec if isinstance(spec, TripleBarrier) else None
+        found = shares_of(predictions, market, horizon, barriers)
+        shares = np.where(np.isfinite(aligned(own, "horizon_sessions", market)), found, shares)
     sizes = sizing_tables(market, config.sizing)
     factor = size_factors(divergence, market)
     lots = kelly_lots(shares, float(config.capital_cents), sizes.rate, sizes.cap_rate, sizes.cap_lots, factor)

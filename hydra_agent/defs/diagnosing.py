@@ -157,6 +157,7 @@ def errors_of(
     keys = pl.concat(at)
     row = np.searchsorted(view.days, keys["session"].to_physical().to_numpy().astype(np.int64))
     column = np.array([view.symbols.index(market) for market in keys["market"]])
+    view = view.of(reign.walk.recipe.label)
     known = np.where(view.exit_row >= 0, view.up, np.nan)
     errors = (known - reign.walk.probability)[row, column]
     return attribute(reign.walk.recipe.features, np.concatenate(values), errors, row >= len(view) - recent)

@@ -154,7 +154,8 @@ class Court:
         champion = bench.champion_walk(bench.whole)
         returns = played(bench.whole.market, [*walks, *([champion] if champion else [])], factors=bench.whole.factors)
         sealed = slice(bench.sealed_row, len(bench.view))
-        return judge_holdout(returns, champion is not None, sealed, level, self.recipes[key].reach_sessions)
+        sides = [walk.recipe.reach_sessions for walk in (*walks, *([champion] if champion else []))]
+        return judge_holdout(returns, champion is not None, sealed, level, max(sides))
 
     def _record_verdict(
         self, key: str, code: VerdictCode, message: str, verdict: CycleVerdict, holdout: HoldoutVerdict | None

@@ -15,6 +15,8 @@ from hydra_agent.view import UNKNOWN, GroupView, Walk
 from hydra_assets.labels.known import LabelKind
 from hydra_assets.models.protocol import Fitted, ModelError
 from hydra_assets.models.recipe import Recipe
+from hydra_assets.models.weights import loss_weights
+from hydra_assets.replay.market import MarketArrays
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -68,6 +70,19 @@ def uniqueness(exit_row: Ints, trained: Flags) -> Floats:
     return out
 
 
+def label_moves(market: MarketArrays, exit_row: Ints, horizon: int) -> tuple[Floats, Floats]:
+    """Return of each decision's label and the volatility of its horizon as known then, ``[T, M]``; NaN without one."""
+    step = np.zeros(market.settle.shape)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        step[1:] = np.log1p(market.held_change[1:] / (market.settle[:-1] * market.terms.multiplier))
+    total = np.cumsum(np.where(np.isfinite(step), step, 0.0), axis=0)
+    row, column = np.nonzero(exit_row != UNKNOWN)
+    moved = np.full(exit_row.shape, np.nan)
+    # A position of t is entered at the settle of t+1.
+    moved[row, column] = np.expm1(total[exit_row[row, column], column] - total[row + 1, column])
+    return moved, market.sigma_daily * np.sqrt(horizon)
+
+
 class ArrayLab:
     """The laboratory of one view.
 
@@ -79,7 +94,8 @@ class ArrayLab:
     def __init__(self, view: GroupView, every: int = 1) -> None:
         self.view, self.every = view, every
         self._column = {name: j for j, name in enumerate(view.feature_names)}
-        self._weights: dict[Span, tuple[Ints, Floats]] = {}
+        self._weights: dict[tuple[LabelKind, Span], tuple[Ints, Floats]] = {}
+        self._moves: dict[LabelKind, tuple[Floats, Floats]] = {}
         self._matrices: dict[tuple[str, ...], Floats] = {}
         self._fits: dict[tuple[str, Span], FitAt] = {}
 
@@ -107,9 +123,6 @@ class ArrayLab:
         ValueError
             A label that the view does not have.
         """
-        if recipe.label is not LabelKind.FIXED_HORIZON:
-            msg = f"the view's outcomes are of a fixed horizon, the recipe's label is {recipe.label}"
-            raise ValueError(msg)
         span = span_before(recipe, start)
         key = (recipe.sha256, span)
         if key not in self._fits:
@@ -117,8 +130,8 @@ class ArrayLab:
         return self._fits[key]
 
     def _fit(self, recipe: Recipe, span: Span) -> FitAt:
-        rows, weights = self._trained(span)
-        up = self.view.up.reshape(-1)[rows]
+        rows, weights = self._trained(recipe, span)
+        up = self.view.of(recipe.label).up.reshape(-1)[rows]
         base = float(np.average(up, weights=weights)) if len(rows) else np.nan
         try:
             matrix = self._matrix(recipe.features)[rows]
@@ -133,13 +146,18 @@ class ArrayLab:
             self._matrices[features] = self.view.features[:, :, columns].reshape(-1, len(columns))
         return self._matrices[features]
 
-    def _trained(self, span: Span) -> tuple[Ints, Floats]:
+    def _trained(self, recipe: Recipe, span: Span) -> tuple[Ints, Floats]:
         """Rows of the matrix that a span trains on, and their weights."""
-        if span not in self._weights:
-            exit_row = self.view.exit_row[: span.until + 1]
-            known = (exit_row != UNKNOWN) & (exit_row <= span.until) & np.isfinite(self.view.up[: span.until + 1])
+        view, key = self.view.of(recipe.label), (recipe.label, span)
+        if key not in self._weights:
+            exit_row = view.exit_row[: span.until + 1]
+            known = (exit_row != UNKNOWN) & (exit_row <= span.until) & np.isfinite(view.up[: span.until + 1])
             session = np.arange(len(exit_row))[:, None]
             trained = known & (session >= span.since) & (session % self.every == 0)
             rows = np.flatnonzero(trained)
-            self._weights[span] = rows.astype(np.int64), uniqueness(exit_row, trained).reshape(-1)[rows]
-        return self._weights[span]
+            self._weights[key] = rows.astype(np.int64), uniqueness(exit_row, trained).reshape(-1)[rows]
+        rows, unique = self._weights[key]
+        if recipe.label not in self._moves:
+            self._moves[recipe.label] = label_moves(view.market, view.exit_row, recipe.horizon_sessions)
+        moved, sigma = (values.reshape(-1)[rows] for values in self._moves[recipe.label])
+        return rows, loss_weights(unique, moved, sigma, recipe.loss)

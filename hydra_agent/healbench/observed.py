@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydra_agent.healbench.deliveries import CHAIN, FEEDS, PAST, Column, Deliveries
-from hydra_agent.view import UNKNOWN, FeedKind, GroupView
+from hydra_agent.view import UNKNOWN, FeedKind, GroupView, Outcomes
 from hydra_assets.features.curve_group import DAYS_A_YEAR
 from hydra_assets.features.returns import MIN_SHARE_OF_WINDOW, SESSIONS_A_YEAR, trailing
 from hydra_assets.labels.known import SPECS, LabelKind
+from hydra_assets.labels.make import barriers_at, exit_lag_of
+from hydra_assets.labels.spec import FixedHorizon, LabelReason
+from hydra_assets.labels.walk import OK, REASONS, Steps, walk
 from hydra_assets.replay.inputs import ADV_SESSIONS, MIN_VOLUMES, VOL_SESSIONS
 from hydra_assets.replay.market import MarketArrays, MarketTerms
 
@@ -63,24 +66,26 @@ SENTIMENT_OF_CROWD = 0.7
 CALM_BELOW, STRESSED_ABOVE = -0.43, 0.43
 """Standard deviations that cut a normal law into thirds, as in ``regimes.changepoint``."""
 HORIZON = SPECS[LabelKind.FIXED_HORIZON].horizon_sessions
-REACH = SPECS[LabelKind.FIXED_HORIZON].reach_sessions
+NO_PRICE, NO_VOL = REASONS.index(LabelReason.NO_PRICE), REASONS.index(LabelReason.NO_VOL)
 
 
 def observe(deliveries: Deliveries, terms: MarketTerms) -> GroupView:
     """Make the view of everything that was delivered."""
     market, held_return = market_seen(deliveries, terms)
-    up, exit_row = labels_of(held_return, market.sigma_daily)
+    found = {kind: Outcomes(*labels_of(held_return, market.sigma_daily, spec)) for kind, spec in SPECS.items()}
+    own = found.pop(LabelKind.FIXED_HORIZON)
     age = ages(deliveries)
     return GroupView(
         market=market,
         regime=pool_regime(held_return),
         feature_names=FEATURES,
         features=_features(deliveries, held_return, age),
-        up=up,
-        exit_row=exit_row,
+        up=own.up,
+        exit_row=own.exit_row,
         feeds=FEEDS,
         feed_level=_levels(deliveries, age),
         feed_age=age,
+        others=found,
     )
 
 
@@ -105,19 +110,22 @@ def market_seen(deliveries: Deliveries, terms: MarketTerms) -> tuple[MarketArray
     return market, held_return
 
 
-def labels_of(held_return: Floats, sigma: Floats) -> tuple[Floats, Ints]:
-    """Fixed-horizon labels by their decision: ``up`` and ``exit_row`` ``[T, M]``; none without a known volatility."""
-    t = len(held_return)
-    up, exit_row = np.full_like(held_return, np.nan), np.full(held_return.shape, UNKNOWN, dtype=np.int64)
-    n = t - REACH
-    if n <= 0:
-        return up, exit_row
-    growth = np.ones((n, held_return.shape[1]))
-    for k in range(REACH - HORIZON + 1, REACH + 1):
-        growth *= 1.0 + held_return[k : k + n]
-    known = np.isfinite(sigma[:n]) & np.isfinite(growth)
-    up[:n] = np.where(known, growth > 1.0, np.nan)
-    exit_row[:n] = np.where(known, np.arange(n)[:, None] + REACH, UNKNOWN)
+def labels_of(
+    held_return: Floats, sigma: Floats, label: FixedHorizon = SPECS[LabelKind.FIXED_HORIZON]
+) -> tuple[Floats, Ints]:
+    """Labels by their decision: ``up`` and ``exit_row`` ``[T, M]``; none without a known volatility."""
+    t, m = held_return.shape
+    up, exit_row = np.full((t, m), np.nan), np.full((t, m), UNKNOWN, dtype=np.int64)
+    never, fault = np.zeros(t, dtype=np.bool_), np.where(np.isfinite(held_return), OK, NO_PRICE)
+    horizon, first = label.horizon_sessions, label.reach_sessions - label.horizon_sessions + 1
+    for j in range(m):
+        growth, width = 1.0 + held_return[:, j], sigma[:, j] * np.sqrt(horizon)
+        steps = Steps(growth, fault[:, j], never, growth, fault[:, j], first)
+        excluded = np.where(np.isfinite(width), OK, NO_VOL)
+        ended = walk(steps, excluded, *barriers_at(label, width), horizon, exit_lag_of(label))
+        known = ended.reason == OK
+        up[:, j] = np.where(known, ended.growth > 1.0, np.nan)
+        exit_row[:, j] = np.where(known, ended.exit_row, UNKNOWN)
     return up, exit_row
 
 

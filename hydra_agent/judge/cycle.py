@@ -1,7 +1,7 @@
 """Gates 1 to 7 of a cycle's candidates against the reigning recipe, with every earlier trial counted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,11 +70,18 @@ def judge(
     if span.stop <= span.start:
         return nothing
     records = evidence_of(view, sides, returns, span)
+    # Labels may differ: statistics allow for the longest overlap of any side, and each embargo covers its own.
+    longest = max((side.recipe for side in sides), key=lambda recipe: recipe.reach_sessions)
+    facts = replace(
+        facts_of(candidates[0], span),
+        horizon_sessions=longest.reach_sessions,
+        embargo_sessions=longest.plan.embargo_sessions,
+    )
     known = matrix_of(trials, view.days[span])
     evidence = CycleEvidence(
         candidates=records[: len(candidates)],
         champion=records[-1] if champion else None,
-        walk_forward=facts_of(candidates[0], span),
+        walk_forward=facts,
         contracts=tuple(contracts),
         ledger=ledger_summary(known if len(known) else np.stack([r.net_returns for r in records[: len(candidates)]])),
         regimes=view.regime[span],

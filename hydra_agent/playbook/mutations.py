@@ -1,15 +1,12 @@
-"""Typed mutations of a recipe: one variable each, within bounds that are refused and never clipped to.
+"""The playbook: every kind of mutation by its id, and how one is read."""
 
-A mutation that changes nothing, or that the recipe's own rules do not allow, is refused with the reason.
-"""
-
-from abc import abstractmethod
 from collections.abc import Collection, Mapping
-from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from hydra_agent.playbook.labels import Horizon, Label, LossFunction
+from hydra_agent.playbook.mutation import Category, Mutation, MutationError
 from hydra_assets.features.dictionary import FEATURE_NAMES, FEATURES
 from hydra_assets.models.ensemble import Ensemble
 from hydra_assets.models.lightgbm_model import LightGbm
@@ -17,46 +14,28 @@ from hydra_assets.models.linear import Logistic
 from hydra_assets.models.recipe import BOOSTED, FIRST_RECIPES, LOGISTIC, THESIS, Recipe
 from hydra_assets.sentiment.composite import sentiment_cap
 
+__all__ = [
+    "BOUNDS",
+    "MUTATIONS",
+    "AddFeature",
+    "Architecture",
+    "Belief",
+    "Blend",
+    "Category",
+    "DropGroup",
+    "Horizon",
+    "Hyperparameter",
+    "Label",
+    "LossFunction",
+    "Mutation",
+    "MutationError",
+    "QuarantineFeature",
+    "RefitEvery",
+    "RetrainWindow",
+    "read_mutation",
+]
+
 GROUPS: Mapping[str, str] = {feature.name: str(feature.group) for feature in FEATURES}
-
-
-class Category(StrEnum):
-    """Kinds of change, each with a budget of its own."""
-
-    TECHNICAL = "technical"
-    """The same model on other data or with other settings."""
-    STRUCTURAL = "structural"
-    """Another model."""
-    RESEARCH = "research"
-    """Other information."""
-
-
-class MutationError(Exception):
-    """A mutation that cannot be made of this recipe; the message says why."""
-
-
-class Mutation(BaseModel):
-    """One change. Subclasses give ``id``, ``category`` and the parameters with their bounds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    id: ClassVar[str]
-    category: ClassVar[Category]
-
-    @abstractmethod
-    def changed(self, recipe: Recipe) -> dict[str, Any]:
-        """Fields of the recipe with their new values; MutationError where it cannot be."""
-
-    def applied(self, recipe: Recipe) -> Recipe:
-        """The changed recipe; MutationError where nothing would change or the recipe's rules refuse it."""
-        # Not model_copy: that one does not look at the rules.
-        try:
-            found = Recipe.model_validate(recipe.model_dump() | self.changed(recipe))
-        except ValidationError as refused:
-            raise MutationError(f"{self.id}: {refused.errors()[0]['msg']}") from refused
-        if found == recipe:
-            raise MutationError(f"{self.id}: the recipe is so already")
-        return found
 
 
 class RetrainWindow(Mutation):
@@ -226,6 +205,9 @@ MUTATIONS: Mapping[str, type[Mutation]] = {
         Belief,
         Architecture,
         Blend,
+        Label,
+        Horizon,
+        LossFunction,
         DropGroup,
         AddFeature,
     )

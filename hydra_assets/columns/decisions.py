@@ -6,7 +6,12 @@ DECISIONS: dict[str, Column] = {
     # --- features --------------------------------------------------------------------------------------
     "pool_markets": Column(I64, "markets", "Other markets that the pool's figures are of.", minimum=0),
     # --- labels and regimes ----------------------------------------------------------------------------
-    "label_kind": Column(STR, "code", "How the label is made.", allowed=("fixed_horizon", "triple_barrier")),
+    "label_kind": Column(
+        STR,
+        "code",
+        "How the label is made; a number is its sessions, 5 of a fixed horizon and 10 of barriers without one.",
+        allowed=("fixed_horizon", "fixed_horizon_3", "fixed_horizon_10", "triple_barrier", "triple_barrier_5"),
+    ),
     "decision_session": Column(DATE, "exchange trading date", "Session whose features the label belongs to."),
     "entry_session": Column(DATE, "exchange trading date", "First executable price after the decision."),
     "label_return": Column(F64, "fraction", "Return of the held contract from entry to exit, before cost."),

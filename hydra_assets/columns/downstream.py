@@ -207,6 +207,7 @@ PREDICTIONS = derived(
         "model_version",
         "model_sha256",
         *_ESTIMATES,
+        "label_kind",
         "horizon_sessions",
         "thesis_gate",
         "prediction_reason",

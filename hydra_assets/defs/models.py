@@ -19,6 +19,7 @@ from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeReso
 from hydra_assets.defs.training import (
     SNAPSHOT,
     expected_sessions,
+    labelled_snapshot,
     snapshots_of,
     specs_of,
     training_dates,
@@ -91,6 +92,7 @@ def model_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list
                     newest=day == dates[-1],
                     parameters={"code_version": CODE_VERSION},
                     files=partial(explanation, newest, cutoff),
+                    labelled=partial(labelled_snapshot, home, newest, group, day),
                 )
                 outcome = succeed(database.engine, registry.registry, champions, case)
                 found.append((group, day, outcome))

@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 
 from hydra_assets.columns import FEATURE_VECTOR, LABELS
-from hydra_assets.defs.group import count_reasons, group_history, groups_of
+from hydra_assets.defs.group import GroupHistory, count_reasons, group_history, groups_of
 from hydra_assets.defs.resources import HomeResource, LakeResource
 from hydra_assets.evaluation.contracts import reaches
 from hydra_assets.features.dictionary import FEATURE_NAMES
@@ -16,7 +16,7 @@ from hydra_assets.home import HomeConfig
 from hydra_assets.labels.known import LabelKind
 from hydra_assets.lake.snapshots import SnapshotStore
 from hydra_assets.markets.model import MarketSpec
-from hydra_assets.models.snapshot import training_snapshot
+from hydra_assets.models.snapshot import Snapshot, training_snapshot
 from hydra_assets.partitions import sessions_start
 
 SNAPSHOT = "training_snapshot"
@@ -63,6 +63,17 @@ def expected_sessions(home: HomeResource, group: str, cutoff: date) -> dict[str,
         spec.symbol: home.calendars[spec.symbol].previous_session(cutoff + timedelta(days=1))
         for spec in specs_of(home, group)
     }
+
+
+def labelled_snapshot(home: HomeResource, history: GroupHistory, group: str, day: date, label: LabelKind) -> Snapshot:
+    """The snapshot of a training date with labels of another kind than the standing recipes', taken and kept.
+
+    The asset does not know whose recipe will be fitted, so it takes the standing ones' alone.
+    """
+    names, cutoff = (FEATURE_VECTOR.name, LABELS.name), day - timedelta(days=1)
+    snapshot = training_snapshot(history.features, history.labels, FEATURE_NAMES, label, cutoff)
+    snapshots_of(home).put(group, day, snapshot, {name: history.lake.version(name) for name in names})
+    return snapshot
 
 
 def snapshot_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.AssetsDefinition]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from hydra_assets.evaluation.evidence import Played
-from hydra_assets.evaluation.strategies import replayed, shares_of
+from hydra_assets.evaluation.strategies import replayed, shares_of_recipe
 from hydra_assets.replay.tables import ReplayConfig
 from hydra_assets.stats.performance import Capacity, capacity
 from hydra_assets.stats.returns import SESSIONS_PER_YEAR
@@ -34,7 +34,7 @@ def capacity_of(played: Played, name: str, span: slice, config: ReplayConfig | N
     if span.stop <= span.start:
         return None
     market = played.market
-    shares = shares_of(played.predictions[name], market, played.recipes[name].horizon_sessions)
+    shares = shares_of_recipe(played.predictions[name], market, played.recipes[name])
     years = (span.stop - span.start) / SESSIONS_PER_YEAR
     at_one, net = 0.0, list[float]()
     for multiple in MULTIPLES:

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from hydra_assets.labels.spec import TripleBarrier
 from hydra_assets.models.out_of_fold import out_of_fold
 from hydra_assets.models.recalibrated import recalibrated
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.replay.batched import replay
 from hydra_assets.replay.decisions import DecisionKind, Decisions
-from hydra_assets.replay.holding import net_of_cost, neutral_shares, over_horizon, round_trip_share
+from hydra_assets.replay.holding import held_shares
 from hydra_assets.replay.inputs import aligned
 from hydra_assets.replay.market import MarketArrays
 from hydra_assets.replay.result import ReplayResult
@@ -23,14 +24,20 @@ def walked(features: pl.DataFrame, labels: pl.DataFrame, recipe: Recipe) -> pl.D
     return recalibrated(out_of_fold(features, labels, recipe).predictions, labels, recipe)
 
 
-def shares_of(predictions: pl.DataFrame, market: MarketArrays, horizon_sessions: int) -> Floats:
-    """Signed Kelly shares that predictions are worth after costs, held over their horizon, ``[session, market]``.
+def shares_of(
+    predictions: pl.DataFrame, market: MarketArrays, horizon_sessions: int, barriers: TripleBarrier | None = None
+) -> Floats:
+    """Signed Kelly shares that predictions are worth after costs, held as their label is, ``[session, market]``.
 
-    ``predictions`` has market, session, probability_up and base_rate.
+    ``predictions`` has market, session, probability_up and base_rate; the label is given as ``held_shares`` takes it.
     """
     probability, base = (aligned(predictions, name, market) for name in ("probability_up", "base_rate"))
-    worth = net_of_cost(neutral_shares(probability, base), round_trip_share(market, horizon_sessions))
-    return over_horizon(worth, market.tradable, horizon_sessions)
+    return held_shares(probability, base, market, horizon_sessions, barriers)
+
+
+def shares_of_recipe(predictions: pl.DataFrame, market: MarketArrays, recipe: Recipe) -> Floats:
+    """``shares_of`` by a recipe's own label."""
+    return shares_of(predictions, market, recipe.horizon_sessions, recipe.barriers)
 
 
 def size_factors(divergence: pl.DataFrame, market: MarketArrays) -> Floats:
@@ -55,5 +62,5 @@ def played(
     config: ReplayConfig | None = None,
 ) -> ReplayResult:
     """Replay the predictions of named recipes, in the order of their names in ``predictions``."""
-    shares = [shares_of(rows, market, recipes[name].horizon_sessions) for name, rows in predictions.items()]
+    shares = [shares_of_recipe(rows, market, recipes[name]) for name, rows in predictions.items()]
     return replayed(market, shares, factors, config)

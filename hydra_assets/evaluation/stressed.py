@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 
 from hydra_assets.evaluation.evidence import Played
-from hydra_assets.evaluation.strategies import shares_of
+from hydra_assets.evaluation.strategies import shares_of_recipe
 from hydra_assets.replay.decisions import DecisionKind, Decisions
 from hydra_assets.replay.market import MarketArrays
 from hydra_assets.replay.tables import ReplayConfig
@@ -29,6 +29,6 @@ def stressed(played: Played, name: str, factors: Floats, cutoff: date, plan: Str
     """Stress one strategy; ``factors`` are the size factors that it was replayed with, ``[session, market]``."""
     market = up_to(played.market, cutoff)
     stop = len(market.days)
-    shares = shares_of(played.predictions[name], played.market, played.recipes[name].horizon_sessions)[:stop]
+    shares = shares_of_recipe(played.predictions[name], played.market, played.recipes[name])[:stop]
     decisions = Decisions(DecisionKind.KELLY, shares[None], size_factor=factors[:stop])
     return stress_report(market, decisions, ReplayConfig(), plan)

@@ -19,14 +19,31 @@ class LabelKind(StrEnum):
     """How a label is made."""
 
     FIXED_HORIZON = "fixed_horizon"
+    """Of five sessions, the standing recipes' own."""
+    FIXED_HORIZON_3 = "fixed_horizon_3"
+    FIXED_HORIZON_10 = "fixed_horizon_10"
     TRIPLE_BARRIER = "triple_barrier"
+    """Of at most ten sessions."""
+    TRIPLE_BARRIER_5 = "triple_barrier_5"
 
 
 SPECS: dict[LabelKind, FixedHorizon] = {
     LabelKind.FIXED_HORIZON: FixedHorizon(),
+    LabelKind.FIXED_HORIZON_3: FixedHorizon(horizon_sessions=3),
+    LabelKind.FIXED_HORIZON_10: FixedHorizon(horizon_sessions=10),
     LabelKind.TRIPLE_BARRIER: TripleBarrier(horizon_sessions=10),
+    LabelKind.TRIPLE_BARRIER_5: TripleBarrier(horizon_sessions=5),
 }
-"""What the dataset holds. Five sessions are the model's horizon; barriers have twice the time to be met."""
+"""What the dataset holds: few, since each is computed for every session of every market. Three sessions are too few for
+barriers: what is seen at a settle is left at the next one, so that a path would have one chance to end early."""
+
+
+def kind_of(barriers: bool, horizon_sessions: int) -> LabelKind | None:
+    """The label with or without price barriers of a horizon; None where the dataset holds none."""
+    for kind, spec in SPECS.items():
+        if isinstance(spec, TripleBarrier) is barriers and spec.horizon_sessions == horizon_sessions:
+            return kind
+    return None
 
 
 def round_trip_fraction(market: MarketSpec, price: pl.Expr) -> pl.Expr:

@@ -76,6 +76,18 @@ def session_vol(held_return: Floats, window: int) -> Floats:
     return np.where(vol > 0.0, vol, np.nan)
 
 
+def barriers_at(spec: FixedHorizon, sigma: Floats) -> tuple[Floats, Floats]:
+    """Upper and lower barrier on the return since entry ``[n]`` from sigma_t sqrt(h); infinite for a fixed horizon."""
+    if isinstance(spec, TripleBarrier):
+        return spec.upper * sigma, spec.lower * sigma
+    return np.full_like(sigma, np.inf), np.full_like(sigma, np.inf)
+
+
+def exit_lag_of(spec: FixedHorizon) -> int:
+    """Sessions from meeting a barrier to the exit."""
+    return spec.exit_lag_sessions if isinstance(spec, TripleBarrier) else 0
+
+
 def _one_market(rows: pl.DataFrame, spec: FixedHorizon) -> pl.DataFrame:
     held_return = _numbers(rows["held_return"])
     cost = _numbers(rows["round_trip_cost"])
@@ -83,10 +95,9 @@ def _one_market(rows: pl.DataFrame, spec: FixedHorizon) -> pl.DataFrame:
     excluded = np.full(len(rows), OK, dtype=np.int64)
     excluded[~(cost >= 0.0) | ~np.isfinite(cost)] = REASONS.index(LabelReason.NO_COST)
     excluded[~np.isfinite(sigma)] = REASONS.index(LabelReason.NO_VOL)
-    upper = spec.upper * sigma if isinstance(spec, TripleBarrier) else np.full(len(rows), np.inf)
-    lower = spec.lower * sigma if isinstance(spec, TripleBarrier) else np.full(len(rows), np.inf)
-    lag = spec.exit_lag_sessions if isinstance(spec, TripleBarrier) else 0
-    ended = walk(_steps(rows, held_return, spec), excluded, upper, lower, spec.horizon_sessions, lag)
+    ended = walk(
+        _steps(rows, held_return, spec), excluded, *barriers_at(spec, sigma), spec.horizon_sessions, exit_lag_of(spec)
+    )
     ok = ended.reason == OK
     gain = np.where(ok, ended.growth - 1.0, np.nan)
     paid = np.where(ok, cost * (1 + ended.rolls), np.nan)

@@ -34,7 +34,7 @@ class SnapshotStore:
         temporary = file.with_suffix(".tmp")
         snapshot.rows.write_parquet(temporary, compression="zstd")
         temporary.replace(file)
-        pointer = self._pointer(group, training_date)
+        pointer = self._pointer(group, training_date, snapshot.label)
         pointer.parent.mkdir(parents=True, exist_ok=True)
         record = {
             "sha256": snapshot.sha256,
@@ -48,9 +48,9 @@ class SnapshotStore:
         temporary.write_text(json.dumps(record, indent=1, sort_keys=True), encoding="utf-8")
         temporary.replace(pointer)
 
-    def get(self, group: str, training_date: date) -> Snapshot | None:
+    def get(self, group: str, training_date: date, label: LabelKind = LabelKind.FIXED_HORIZON) -> Snapshot | None:
         """The snapshot of a training date, None where none was taken; SnapshotError where it is damaged or gone."""
-        pointer = self._pointer(group, training_date)
+        pointer = self._pointer(group, training_date, label)
         if not pointer.exists():
             return None
         record = json.loads(pointer.read_text(encoding="utf-8"))
@@ -70,8 +70,10 @@ class SnapshotStore:
         return Snapshot(rows, names, label, cutoff, found)
 
     def remove(self, group: str, training_date: date) -> None:
-        """Forget which snapshot a training date has; the file stays."""
-        self._pointer(group, training_date).unlink(missing_ok=True)
+        """Forget which snapshots a training date has; the files stay."""
+        for label in LabelKind:
+            self._pointer(group, training_date, label).unlink(missing_ok=True)
 
-    def _pointer(self, group: str, training_date: date) -> Path:
-        return self.root / group / f"{training_date.isoformat()}.json"
+    def _pointer(self, group: str, training_date: date, label: LabelKind) -> Path:
+        own = "" if label is LabelKind.FIXED_HORIZON else f".{label}"
+        return self.root / group / f"{training_date.isoformat()}{own}.json"

@@ -10,7 +10,7 @@ from hydra_assets.labels.known import LabelKind
 from hydra_assets.labels.spec import LabelClass, LabelReason
 
 KEY = ("market", "session")
-LABEL_COLUMNS = ("entry_session", "exit_session", "label_class", "label_return", "label_cost")
+LABEL_COLUMNS = ("entry_session", "exit_session", "label_class", "label_return", "label_cost", "label_sigma")
 
 
 def outcomes(labels: pl.DataFrame, kind: LabelKind) -> pl.DataFrame:
@@ -27,6 +27,7 @@ def outcomes(labels: pl.DataFrame, kind: LabelKind) -> pl.DataFrame:
         "label_class",
         "label_return",
         "label_cost",
+        "label_sigma",
     )
 
 

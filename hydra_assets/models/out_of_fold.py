@@ -17,7 +17,7 @@ from hydra_assets.models.protocol import Explained, Fitted, Floats, Ints, ModelE
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.shap_values import FoldShap, fold_shap
 from hydra_assets.models.splits import Fold, fold_masks, open_folds
-from hydra_assets.models.weights import average_uniqueness
+from hydra_assets.models.weights import training_weights
 
 OK = "ok"
 BEFORE_FIRST_FOLD = "before_first_fold"
@@ -74,7 +74,7 @@ def out_of_fold(
     -------
     Predictions of every session from the first fold on, labelled or not, by session and market. ``probability_raw`` is
     null where the fold could not be trained; ``fold_reason`` says why. ``base_raw`` is the share of rises among the
-    fold's training rows: what the same rows say without a feature.
+    fold's training rows, weighted as they are: what the same rows say without a feature.
 
     Raises
     ------
@@ -113,7 +113,7 @@ class _Walk:
         # A label may end on a session whose features were not asked for.
         self.calendar = calendar_of(rows)
         self.trained = [self._rows_of(fold) for fold in folds]
-        self.weights = [average_uniqueness(rows[of], self.calendar) for of in self.trained]
+        self.weights = [training_weights(rows[of], self.calendar, recipe.loss) for of in self.trained]
 
     def _rows_of(self, fold: Fold) -> Ints:
         """Rows whose label was known at the fold's cutoff."""

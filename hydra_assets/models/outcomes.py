@@ -1,4 +1,7 @@
-"""Predictions with what became of them: a record that is written once and only grows."""
+"""Predictions with what became of them: a record that is written once and only grows.
+
+Each is held to the label that its champion was trained on, at that label's own exit.
+"""
 
 import polars as pl
 
@@ -8,6 +11,12 @@ from hydra_assets.labels.spec import LabelClass, LabelReason
 from hydra_assets.models.predict import PredictionReason
 
 KEY = ("market", "decision_session")
+OWN_LABEL = (*KEY, "label_kind")
+
+
+def label_of(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Predictions with the label that each is about; one of an earlier version names none and is of five sessions."""
+    return predictions.with_columns(pl.col("label_kind").fill_null(str(LabelKind.FIXED_HORIZON)))
 
 
 def prediction_outcomes(
@@ -31,10 +40,8 @@ def prediction_outcomes(
     -------
     Rows of ``prediction_outcomes``.
     """
-    known = labels.filter(
-        (pl.col("label_kind") == LabelKind.FIXED_HORIZON) & (pl.col("label_reason") == LabelReason.OK)
-    )
-    made = predictions.filter(pl.col("prediction_reason") == PredictionReason.OK).rename(
+    known = labels.filter(pl.col("label_reason") == LabelReason.OK)
+    made = label_of(predictions.filter(pl.col("prediction_reason") == PredictionReason.OK)).rename(
         {"session": "decision_session"}
     )
     hashes = feature_hashes.select(
@@ -42,7 +49,7 @@ def prediction_outcomes(
     )
     up = (pl.col("label_class") == LabelClass.UP).cast(pl.Float64)
     fresh = (
-        known.join(made, on=KEY, how="inner", maintain_order="left")
+        known.join(made, on=OWN_LABEL, how="inner", maintain_order="left")
         .join(hashes, on=KEY, how="inner", maintain_order="left")
         .with_columns(((pl.col("probability_up") - up) ** 2).alias("squared_error"))
         .select(pl.col(name).cast(dtype) for name, dtype in PREDICTION_OUTCOMES.schema.items())

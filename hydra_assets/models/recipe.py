@@ -3,17 +3,26 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from hydra_assets.features.dictionary import FEATURE_NAMES, FEATURES
 from hydra_assets.labels.known import SPECS, LabelKind
+from hydra_assets.labels.spec import TripleBarrier
 from hydra_assets.models.baseline import BaseRate
 from hydra_assets.models.factory import ModelSpec
 from hydra_assets.models.lightgbm_model import LightGbm
 from hydra_assets.models.linear import Logistic
 from hydra_assets.models.splits import MIN_TEST_SESSIONS, WalkForwardPlan
+from hydra_assets.models.weights import Loss
 from hydra_assets.sentiment.composite import enforce_sentiment_cap
 
 _GROUPS = {feature.name: str(feature.group) for feature in FEATURES}
@@ -26,6 +35,8 @@ class Recipe(BaseModel):
 
     features: Annotated[tuple[str, ...], Field(min_length=1)] = FEATURE_NAMES
     label: LabelKind = LabelKind.FIXED_HORIZON
+    loss: Loss = Loss.LOG
+    """What a fit makes small; probabilities are calibrated and judged in the same way whatever it is."""
     model: ModelSpec = LightGbm()
     window_sessions: Annotated[int, Field(ge=60)] | None = None
     """Newest sessions that are trained on; None for all of them."""
@@ -41,6 +52,20 @@ class Recipe(BaseModel):
         if known := [name for name in self.features if name in _GROUPS]:
             enforce_sentiment_cap(known, _GROUPS)
         return self
+
+    @model_serializer(mode="wrap")
+    def _plain_loss_is_not_named(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Recipes written before there was another loss keep their text, and with it their digest.
+        content: dict[str, Any] = handler(self)
+        if self.loss is Loss.LOG:
+            del content["loss"]
+        return content
+
+    @property
+    def barriers(self) -> TripleBarrier | None:
+        """Barriers at which a position of the label is left before its horizon; None where there are none."""
+        spec = SPECS[self.label]
+        return spec if isinstance(spec, TripleBarrier) else None
 
     @property
     def reach_sessions(self) -> int:

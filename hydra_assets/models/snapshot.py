@@ -47,14 +47,17 @@ def training_snapshot(
 
 
 def digest(rows: pl.DataFrame, names: tuple[str, ...], label: LabelKind, cutoff: date) -> str:
-    """SHA-256 of a training set: what it is of, its keys, features and labels, byte by byte."""
+    """SHA-256 of a training set: what it is of, its keys, features and labels, byte by byte.
+
+    A file of an earlier version has no ``label_sigma``; its digest is what it was.
+    """
     found = hashlib.sha256(f"{cutoff.isoformat()}|{label}|{'|'.join(names)}|{len(rows)}".encode())
     for name in ("market", "label_class"):
         found.update("|".join(rows[name].to_list()).encode())
     for name in ("session", *LABEL_COLUMNS[:2]):
         found.update(rows[name].to_physical().cast(pl.Int64).to_numpy().tobytes())
     found.update(np.ascontiguousarray(feature_matrix(rows, names)).tobytes())
-    for name in ("label_return", "label_cost"):
+    for name in (name for name in LABEL_COLUMNS[3:] if name in rows.columns):
         found.update(rows[name].to_numpy().tobytes())
     return found.hexdigest()
 

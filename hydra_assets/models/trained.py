@@ -18,7 +18,7 @@ from hydra_assets.models.protocol import Explained, Fitted, Floats, ModelError, 
 from hydra_assets.models.recalibrated import Recalibration
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.snapshot import Snapshot, newest_sessions
-from hydra_assets.models.weights import average_uniqueness
+from hydra_assets.models.weights import Loss, training_weights
 
 KIND = "trained_model"
 
@@ -150,9 +150,11 @@ def train(
     if absent or snapshot.label is not recipe.label:
         field = absent[0] if absent else str(recipe.label)
         raise ModelError(ModelReason.UNKNOWN_FEATURE, field, f"not in the snapshot of {snapshot.cutoff}")
+    if recipe.loss is not Loss.LOG and "label_sigma" not in snapshot.rows.columns:
+        raise ModelError(ModelReason.UNKNOWN_FEATURE, "label_sigma", f"not in the snapshot of {snapshot.cutoff}")
     rows = newest_sessions(snapshot.rows, recipe.window_sessions)
     # A row counts as the share of a label that it has to itself: priors are set against independent labels.
-    weights = average_uniqueness(rows, calendar_of(rows))
+    weights = training_weights(rows, calendar_of(rows), recipe.loss)
     matrix = feature_matrix(rows, recipe.features)
     up = target(rows)
     fitted = recipe.model.fit(matrix, up, weights, recipe.features, recipe.seed)

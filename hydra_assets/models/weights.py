@@ -5,9 +5,21 @@ With c_s the number of a market's labels that earn the return of session s, the 
     u_i = mean of 1 / c_s over the sessions that it earns,
 
 1 where it shares none, 1/h where h labels run at all times. Source: M. Lopez de Prado, *Advances in Financial Machine
-Learning* (2018), 4.3-4.5; time decay 4.7. Weights say what overlaps *within a training set*: compute them on its rows
-alone, after the masks of a fold.
+Learning* (2018), 4.3-4.5; return attribution 4.6, time decay 4.7. Weights say what overlaps *within a training set*:
+compute them on its rows alone, after the masks of a fold.
+
+A loss is the log loss under weights. ``return_weighted`` asks for the probability where being right pays: with R_i the
+label's return and sigma_i the volatility of its horizon as known at the decision,
+
+    w_i = u_i m_i sum(u) / sum(u m),   m_i = min(|R_i| / sigma_i, 3).
+
+Volatility units, since positions are sized by volatility; three at most, so that no crash is a training set of its
+own; as much weight in all as u has, since priors and least leaves are set against independent labels. The bare fit
+then says E[|R|; up] / E|R|, which is above one half where the mean return is above zero; the calibrator learns on
+plain outcomes what that is worth as a probability.
 """
+
+from enum import StrEnum
 
 import numpy as np
 import polars as pl
@@ -17,6 +29,37 @@ from hydra_assets.labels.spec import EntryAt
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+MOST_SIGMAS = 3.0
+
+
+class Loss(StrEnum):
+    """What a fit makes small."""
+
+    LOG = "log_loss"
+    """Every decision counts the same, but for what it shares with others."""
+    RETURN_WEIGHTED = "return_weighted"
+    """A decision counts by how far the price moved."""
+
+
+def loss_weights(unique: Floats, label_return: Floats, label_sigma: Floats, loss: Loss) -> Floats:
+    """Weights of training rows under a loss, ``[n]``, from uniqueness u, R and sigma of the same rows.
+
+    ``unique`` itself for the log loss, and where no price has moved at all.
+    """
+    if loss is Loss.LOG:
+        return unique
+    moved = unique * np.minimum(np.abs(label_return) / label_sigma, MOST_SIGMAS)
+    total = moved.sum()
+    return moved * (unique.sum() / total) if total > 0.0 else unique
+
+
+def training_weights(rows: pl.DataFrame, sessions: pl.DataFrame, loss: Loss) -> Floats:
+    """Weights of training rows with ``label_return`` and ``label_sigma``; otherwise as ``average_uniqueness``."""
+    unique = average_uniqueness(rows, sessions)
+    if loss is Loss.LOG:
+        return unique
+    return loss_weights(unique, rows["label_return"].to_numpy(), rows["label_sigma"].to_numpy(), loss)
 
 
 def average_uniqueness(rows: pl.DataFrame, sessions: pl.DataFrame, entry: EntryAt = EntryAt.NEXT_SETTLE) -> Floats:

@@ -13,7 +13,8 @@ from hydra_assets.evaluation.evidence import Played, cycle_evidence, squared_err
 from hydra_assets.evaluation.first_champion import FIRST_GATES, FirstVerdict, judge_first
 from hydra_assets.evaluation.refit import judge_refit
 from hydra_assets.evaluation.scores import Scores, scores_of
-from hydra_assets.models.protocol import ModelError
+from hydra_assets.labels.known import LabelKind
+from hydra_assets.models.protocol import ModelError, ModelReason
 from hydra_assets.models.recalibrated import learned
 from hydra_assets.models.recipe import FIRST_RECIPES, Recipe
 from hydra_assets.models.snapshot import Snapshot
@@ -69,6 +70,10 @@ def _no_files(_: str) -> Mapping[str, bytes]:
     return {}
 
 
+def _no_other_label(label: LabelKind) -> Snapshot:
+    raise ModelError(ModelReason.UNKNOWN_FEATURE, str(label), "no snapshot with labels of this kind")
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One training date of a group: what was known, and where results go."""
@@ -85,6 +90,8 @@ class Case:
     """Further configuration for the registry."""
     files: Callable[[str], Mapping[str, bytes]] = _no_files
     """Further files for the registry by a recipe's name: what explains it, as known at the cutoff."""
+    labelled: Callable[[LabelKind], Snapshot] = _no_other_label
+    """The same date's snapshot with labels of another kind; ModelError where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +183,8 @@ def _refit(engine: sa.Engine, registry: Registry, case: Case, champion: Champion
 
 def _fitted(case: Case, name: str, recipe: Recipe, played: Played, scores: Scores) -> TrainedModel:
     recalibration = learned(played.predictions[name], case.history.labels, recipe, case.snapshot.cutoff)
-    return train(name, recipe, case.snapshot, recalibration, scores.thesis.green)
+    own = case.snapshot if recipe.label == case.snapshot.label else case.labelled(recipe.label)
+    return train(name, recipe, own, recalibration, scores.thesis.green)
 
 
 def _record(case: Case, scores: Scores, reports: tuple[CandidateReport, ...]) -> Record:

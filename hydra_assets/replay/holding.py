@@ -15,18 +15,37 @@ of a Sharpe ratio over five years is 0.45), while skewed returns rise in less or
 Each bet has to earn its own round trip. With c the cost of entry and exit over the mean absolute move of the horizon,
 sqrt(2 / pi) sigma sqrt(h), a win pays 1 - c and a loss costs 1 + c, so the share falls by c, to zero where the edge is
 smaller. Overlapping bets trade less than that; the rest is a margin of safety.
+
+The sizing stakes a share against the move of ``SIZED_HORIZON`` sessions. A bet of another horizon h risks
+sqrt(h / SIZED_HORIZON) times as much a lot, so its share is divided by that, and at most one: a label of more sessions
+is not a larger position. Where a label has barriers, a decision is held until the settle after one was met (``replay.barriers``).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hydra_assets.labels.spec import TripleBarrier
+from hydra_assets.replay.barriers import still_held
 from hydra_assets.replay.market import MarketArrays
-from hydra_assets.replay.sizing import signed_kelly
+from hydra_assets.replay.sizing import SizingConfig, signed_kelly
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 MEAN_ABSOLUTE = float(np.sqrt(2.0 / np.pi))
 """Mean absolute value of a standard normal."""
+SIZED_HORIZON = SizingConfig().horizon_sessions
+
+
+def held_shares(
+    probability: Floats, base_rate: Floats, market: MarketArrays, horizon: int, barriers: TripleBarrier | None = None
+) -> Floats:
+    """Signed shares of the sizing that probabilities of a label are worth, held as the label is, ``[session, market]``.
+
+    ``horizon`` is the label's; ``barriers`` are given where a position may be left before it.
+    """
+    worth = net_of_cost(neutral_shares(probability, base_rate), round_trip_share(market, horizon))
+    worth = np.clip(worth * np.sqrt(SIZED_HORIZON / horizon), -1.0, 1.0)
+    return over_horizon(worth, market.tradable, horizon, None if barriers is None else still_held(market, barriers))
 
 
 def neutral_shares(probability: Floats, base_rate: Floats) -> Floats:
@@ -66,11 +85,12 @@ def round_trip_share(market: MarketArrays, horizon: int) -> Floats:
     return np.where(move > 0.0, share, np.nan)
 
 
-def over_horizon(shares: Floats, traded: Flags, horizon: int) -> Floats:
+def over_horizon(shares: Floats, traded: Flags, horizon: int, held: Flags | None = None) -> Floats:
     """Mean of each market's last ``horizon`` decisions, ``[session, market]``.
 
     Sessions that the market did not trade are no decisions and are passed over; a missing decision within the window is
-    a position of zero. NaN where the session itself has none.
+    a position of zero, and so is one that is no longer held (``held`` ``[horizon, session, market]`` by its age, as
+    ``still_held`` makes it). NaN where the session itself has none.
 
     Raises
     ------
@@ -85,6 +105,10 @@ def over_horizon(shares: Floats, traded: Flags, horizon: int) -> Floats:
         rows = np.flatnonzero(traded[:, market])
         own = shares[rows, market]
         padded = np.concatenate([np.zeros(horizon - 1), np.where(np.isfinite(own), own, 0.0)])
-        mean = np.lib.stride_tricks.sliding_window_view(padded, horizon).sum(axis=1) / horizon if len(rows) else own
+        window = np.lib.stride_tricks.sliding_window_view(padded, horizon) if len(rows) else own[:, None]
+        if held is not None:
+            # A window begins with its oldest decision.
+            window = window * held[::-1, rows, market].T
+        mean = window.sum(axis=1) / horizon
         out[rows, market] = np.where(np.isfinite(own), mean, np.nan)
     return out

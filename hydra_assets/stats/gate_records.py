@@ -142,7 +142,8 @@ class StrategyEvidence:
     costs: Floats
     """Costs already taken off, over capital."""
     squared_errors: Floats
-    """Mean (p - y)^2 over the decisions whose outcome falls to the session; NaN where there is none."""
+    """Mean (p - y)^2 over the decisions whose outcome falls to the session; NaN where there is none. Beside sides with
+    other labels: less that of the label's own base rate, plus a coin's quarter."""
     features: int
 
     def __post_init__(self) -> None:

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from hydra_agent.arena import played, squared_errors
 from hydra_agent.frames import FEEDS, reign_of, reigns_of, said_by, session_of, walk_of
 from hydra_agent.view import UNKNOWN, GroupView
+from hydra_assets.evaluation.evidence import squared_errors as frame_errors
+from hydra_assets.evaluation.strategies import walked
 from hydra_assets.features.dictionary import FEATURE_NAMES
+from hydra_assets.labels.known import LabelKind
 from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.snapshot import training_snapshot
@@ -63,6 +66,43 @@ def test_outcomes_stand_at_their_decision_with_the_row_that_made_them_known() ->
     assert seen.sum() > 500
     assert (view.exit_row[~seen] == UNKNOWN).all()
     assert np.isnan(view.up[~seen]).all()
+
+
+@pytest.mark.parametrize("kind", list(LabelKind))
+def test_every_label_has_its_own_outcomes(kind: LabelKind) -> None:
+    view = whole().of(kind)
+    rows = GROUP.labels.filter((pl.col("label_kind") == kind) & (pl.col("label_reason") == "ok"))
+    wanted = {(r["decision_session"], r["market"]): (r["session"], r["label_class"]) for r in rows.to_dicts()}
+    found = {
+        (day(int(t)), MARKETS[j]): (day(int(view.exit_row[t, j])), "up" if view.up[t, j] else "down")
+        for t, j in np.argwhere(view.exit_row != UNKNOWN)
+    }
+    assert found == wanted
+    assert len(found) > 500
+    assert (view.label, set(view.others)) == (kind, set(LabelKind) - {kind})
+    # There and back is where it began, and to stand in the past is the same before and after.
+    back = view.of(LabelKind.FIXED_HORIZON)
+    assert np.array_equal(back.up, whole().up, equal_nan=True)
+    cut, early = whole().until(150).of(kind), view.until(150)
+    assert np.array_equal(cut.up, early.up, equal_nan=True)
+    assert np.array_equal(cut.exit_row, early.exit_row)
+    assert cut.exit_row.max() < 150
+    assert np.array_equal(view_on(GROUP.until(day(149))).of(kind).exit_row, early.exit_row)
+
+
+def test_a_label_that_a_view_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="none of triple_barrier"):
+        replace(whole(), others={}).of(LabelKind.TRIPLE_BARRIER)
+
+
+@pytest.mark.parametrize("kind", list(LabelKind))
+def test_squared_errors_are_of_the_walk_s_own_label(kind: LabelKind) -> None:
+    recipe = SEEING.model_copy(update={"label": kind})
+    predictions = walked(GROUP.features, GROUP.labels, recipe)
+    walk = walk_of("own", recipe, predictions, GROUP.market)
+    wanted = frame_errors(predictions, GROUP.labels, recipe, GROUP.market)
+    assert squared_errors(whole(), walk) == pytest.approx(wanted, nan_ok=True)
+    assert np.isfinite(wanted).sum() > 150
 
 
 @pytest.mark.parametrize("last", [40, 160, 300, N - 1])

@@ -19,7 +19,10 @@ from hydra_agent.playbook.mutations import (
     Architecture,
     Belief,
     Category,
+    Horizon,
     Hyperparameter,
+    Label,
+    LossFunction,
     Mutation,
     QuarantineFeature,
     RefitEvery,
@@ -27,8 +30,10 @@ from hydra_agent.playbook.mutations import (
 )
 from hydra_agent.playbook.proposal import Proposal, Refusal, distance, flat
 from hydra_assets.features.dictionary import FEATURE_NAMES
+from hydra_assets.labels.known import LabelKind
 from hydra_assets.models.baseline import BaseRate
 from hydra_assets.models.recipe import BOOSTED, FIRST_RECIPES, LOGISTIC, Recipe
+from hydra_assets.models.weights import Loss
 
 TREES, LINEAR = FIRST_RECIPES[BOOSTED], FIRST_RECIPES[LOGISTIC]
 NOTHING = Past([], [], {})
@@ -110,6 +115,27 @@ def test_the_structural_head_doubts_the_thesis_where_the_edge_has_turned() -> No
     assert turned[0] == (Belief(strength=0.0), RetrainWindow(window_sessions=504))
     assert turned[1:4] == [(Belief(strength=0.0),), (Belief(strength=0.5),), (Belief(strength=2.0),)]
     assert head.propose(situation(None))[0].mutations == (Architecture(kind="logistic"),)
+
+
+def test_the_structural_head_looks_for_another_label_where_market_or_outcomes_have_changed() -> None:
+    def told(code: CauseCode | None, champion: Recipe = TREES) -> list[Mutation]:
+        proposals = StructuralHead().propose(situation(code, champion))
+        return [proposal.mutations[0] for proposal in proposals if len(proposal.mutations) == 1]
+
+    barriers, longer, shorter = Label(method="triple_barrier"), Horizon(sessions=10), Horizon(sessions=3)
+    weighted = LossFunction(loss="return_weighted")
+    for code in (CauseCode.REGIME_CHANGE, CauseCode.LABEL_SHIFT):
+        assert told(code)[:4] == [barriers, longer, shorter, weighted]
+    # An edge that is gone may be slower or quicker now; without a cause another model comes first.
+    assert told(CauseCode.EDGE_DECAY)[3:5] == [longer, shorter]
+    assert {barriers, longer, shorter, weighted} <= set(told(None)[2:])
+    # From there the way back is open.
+    there = TREES.model_copy(update={"label": LabelKind.TRIPLE_BARRIER, "loss": Loss.RETURN_WEIGHTED})
+    assert told(CauseCode.LABEL_SHIFT, there)[:3] == [
+        Label(method="fixed_horizon"),
+        Horizon(sessions=5),
+        LossFunction(loss="log_loss"),
+    ]
 
 
 def test_the_research_head_lets_its_providers_take_turns() -> None:

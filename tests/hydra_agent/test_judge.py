@@ -3,15 +3,21 @@
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from hydra_agent.arena import Returns, played
+from hydra_agent import arena
+from hydra_agent.arena import Returns, evidence_of, played, squared_errors
+from hydra_agent.frames import walk_of
 from hydra_agent.judge.cycle import CycleVerdict, Trial, judge, matrix_of
 from hydra_agent.judge.holdout import HOLDOUT_SESSIONS, HoldoutReason, HoldoutVerdict, judge_holdout
 from hydra_agent.view import Walk
+from hydra_assets.evaluation.strategies import walked
+from hydra_assets.labels.known import LabelKind
 from hydra_assets.verdict import Severity, Verdict
-from tests.support.views import FIRST_ROW, skilled, view
+from tests.support.groups import SEEING, group
+from tests.support.views import FIRST_ROW, skilled, view, view_on
 
 GREEN = (Verdict("schema", True, Severity.ERROR, "ok", ""),)
 RED = (*GREEN, Verdict("no_look_ahead", False, Severity.ERROR, "leak", ""))
@@ -58,6 +64,55 @@ def test_without_a_champion_the_benchmark_is_cash() -> None:
 def test_the_fittest_of_those_that_pass_comes_first() -> None:
     found = judged(skilled("good", 0.6, 6), skilled("best", 1.0, 7), champion=None)
     assert found.passed == ("best", "good")
+
+
+def test_several_labels_are_compared_by_what_each_knows_beyond_its_base_rate() -> None:
+    skewed = replace(BETTER, recipe=BETTER.recipe.model_copy(update={"label": LabelKind.TRIPLE_BARRIER}))
+    seen, sides = view(), [skewed, CHAMPION]
+    returns = played(seen.market, sides)
+    span = arena.tested_span(seen, sides)
+    own, reigning = evidence_of(seen, sides, returns, span)
+    for walk, record in ((skewed, own), (CHAMPION, reigning)):
+        of = seen.of(walk.recipe.label)
+        due = [
+            (0.25 + (walk.probability[t, j] - of.up[t, j]) ** 2 - (walk.base[t, j] - of.up[t, j]) ** 2)
+            for t, j in np.argwhere(of.exit_row == 700)
+        ]
+        assert record.squared_errors[700 - span.start] == pytest.approx(np.mean(due))
+    # A base rate that is said again knows nothing: a coin's quarter, whatever the label.
+    said = np.where(np.isfinite(skewed.base), 0.3, np.nan)
+    blind = replace(skewed, probability=said, base=said)
+    errors = evidence_of(seen, [blind, CHAMPION], returns, span)[0].squared_errors
+    assert errors[np.isfinite(errors)] == pytest.approx(0.25)
+    # Sides of one label stand with their errors as they are.
+    [alone] = evidence_of(seen, [skewed], returns, span)
+    assert np.array_equal(alone.squared_errors, squared_errors(seen, skewed)[span], equal_nan=True)
+
+
+def test_a_candidate_of_another_label_is_judged_with_the_longest_overlap() -> None:
+    longer = replace(BETTER, recipe=BETTER.recipe.model_copy(update={"label": LabelKind.FIXED_HORIZON_10}))
+    # Held for ten sessions a lean that turns every ten earns less, and is still worth more than the champion's.
+    for candidates in ((longer,), (EQUAL, longer), (longer, EQUAL)):
+        found = judged(*candidates)
+        origin = found.report("better").verdicts[1]  # type: ignore[union-attr]
+        assert (origin.status, origin.numbers["horizon_sessions"]) == ("passed", 11)
+        assert origin.numbers["embargo_sessions"] == 11
+    assert judged(BETTER).report("better").verdicts[1].numbers["horizon_sessions"] == 6  # type: ignore[union-attr]
+
+
+def test_a_candidate_whose_label_the_home_does_not_have_yet_is_stopped() -> None:
+    # Labels of an earlier version: every fold is without a training row.
+    of, recipe = group(260), SEEING.model_copy(update={"label": LabelKind.FIXED_HORIZON_10})
+    old = replace(of, labels=of.labels.filter(pl.col("label_kind") == "fixed_horizon"))
+    predictions = walked(old.features, old.labels, recipe)
+    assert set(predictions["fold_reason"]) == {"too_few_rows"}
+    seen = view_on(old)
+    sides = [
+        walk_of("new", recipe, predictions, old.market),
+        walk_of("old", SEEING, old.predictions["logistic"], old.market),
+    ]
+    found = judge(seen, sides[:1], sides[1], played(old.market, sides), (), GREEN)
+    assert (found.passed, failed(found, "new")) == ((), "gate_2_out_of_sample")
 
 
 def test_broken_inputs_stop_everything_at_the_first_gate() -> None:

@@ -17,7 +17,10 @@ from hydra_agent.playbook.mutations import (
     Blend,
     Category,
     DropGroup,
+    Horizon,
     Hyperparameter,
+    Label,
+    LossFunction,
     Mutation,
     MutationError,
     QuarantineFeature,
@@ -81,6 +84,10 @@ def setting(name: str, value: Any) -> Mutation:
             {"model.prior.crowd_score_z": [-0.1, None], "model.prior.options_z": [0.1, None]},
         ),
         (AddFeature(feature="slope"), TREES, {"features.slope": [None, True]}),
+        (Label(method="triple_barrier"), TREES, {"label": ["fixed_horizon", "triple_barrier_5"]}),
+        (Horizon(sessions=3), LINEAR, {"label": ["fixed_horizon", "fixed_horizon_3"]}),
+        (Horizon(sessions=10), TREES, {"label": ["fixed_horizon", "fixed_horizon_10"]}),
+        (LossFunction(loss="return_weighted"), LINEAR, {"loss": [None, "return_weighted"]}),
         (
             DropGroup(group="divergence"),
             TREES,
@@ -132,7 +139,36 @@ def test_constraints_of_a_feature_go_with_it() -> None:
     assert found.model.monotone == {"tilt_z": 0}
 
 
+def test_label_and_horizon_are_changed_one_by_one_and_back() -> None:
+    barrier = Label(method="triple_barrier").applied(TREES)
+    assert (barrier.label, barrier.horizon_sessions, barrier.reach_sessions) == ("triple_barrier_5", 5, 6)
+    longer = Horizon(sessions=10).applied(barrier)
+    assert (longer.label, longer.plan.embargo_sessions) == ("triple_barrier", 11)
+    assert Label(method="fixed_horizon").applied(longer).label == "fixed_horizon_10"
+    both = Proposal("structural", (Label(method="triple_barrier"), Horizon(sessions=10)), "why").recipe(TREES)
+    assert both == longer
+    weighted = LossFunction(loss="return_weighted").applied(longer)
+    assert LossFunction(loss="log_loss").applied(weighted) == longer
+    assert weighted.sha256 != longer.sha256
+    # What the dataset does not hold is refused, not taken for what is nearest.
+    short = Horizon(sessions=3).applied(TREES)
+    with pytest.raises(MutationError, match="label: no triple barrier of 3 sessions"):
+        Label(method="triple_barrier").applied(short)
+    with pytest.raises(MutationError, match="horizon: no triple barrier of 3 sessions"):
+        Horizon(sessions=3).applied(barrier)
+
+
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("label", {"method": "fixed_horizon"}, "so already"),
+    ("label", {"method": "trend"}, "Input should be"),
+    ("label", {}, "Field required"),
+    ("horizon", {"sessions": 5}, "so already"),
+    ("horizon", {"sessions": 4}, "Input should be 3, 5 or 10"),
+    ("horizon", {"sessions": 11}, "Input should be"),
+    ("horizon", {"sessions": "10"}, "Input should be"),
+    ("horizon", {"sessions": True}, "Input should be"),
+    ("loss", {"loss": "log_loss"}, "so already"),
+    ("loss", {"loss": "hinge"}, "Input should be"),
     ("hyperparameter", {"name": "leaves", "value": 46.5}, "lies within 2 and 15"),
     ("hyperparameter", {"name": "leaves", "value": 7.5}, "whole number, not 7.5"),
     ("hyperparameter", {"name": "leaves", "value": 15.000001}, "lies within"),
@@ -208,6 +244,7 @@ def test_models_without_what_is_changed_say_so() -> None:
         (Belief(strength=0.5), "base_rate starts from no belief"),
         (Blend(), "base_rate is no member"),
         (Hyperparameter(name="trees", value=20), "base_rate has no trees"),
+        (LossFunction(loss="return_weighted"), "base_rate is fitted by no loss"),
     ):
         with pytest.raises(MutationError, match=words):
             mutation.applied(BLIND)

@@ -8,6 +8,8 @@ import pytest
 
 from hydra_assets.columns import PREDICTIONS, TARGET_POSITIONS
 from hydra_assets.evaluation.strategies import shares_of
+from hydra_assets.labels.known import SPECS, LabelKind
+from hydra_assets.labels.spec import TripleBarrier
 from hydra_assets.replay.batched import replay
 from hydra_assets.replay.decisions import DecisionKind, Decisions
 from hydra_assets.replay.inputs import aligned, market_arrays
@@ -41,8 +43,8 @@ GROUP = group(N)
 MARKET = market_arrays(with_gaps(GROUP), GROUP.specs)
 
 
-def predictions(horizon: int = 5) -> pl.DataFrame:
-    """A probability each session but the first 30 and a few more, by a champion of this horizon."""
+def predictions(horizon: int = 5, kind: str | None = None) -> pl.DataFrame:
+    """A probability each session but the first 30 and a few more, by a champion of this horizon and label."""
     rng = np.random.default_rng(9)
     n = 2 * N
     rows = GROUP.features.select("market", "session")
@@ -50,6 +52,7 @@ def predictions(horizon: int = 5) -> pl.DataFrame:
     values = {"probability_up": rng.uniform(0.25, 0.85, n), "base_rate": rng.uniform(0.5, 0.6, n)}
     return rows.with_columns(
         *(pl.when(there).then(pl.Series(v)).alias(name) for name, v in values.items()),
+        pl.lit(kind, pl.String).alias("label_kind"),
         pl.when(pl.col("session") >= day(30)).then(horizon).cast(pl.Int64).alias("horizon_sessions"),
     )
 
@@ -113,6 +116,19 @@ def test_a_position_is_held_for_its_champion_s_horizon() -> None:
     assert np.array_equal(found[:at], both[5][:at], equal_nan=True)
     assert np.array_equal(found[at:], both[10][at:], equal_nan=True)
     assert not np.array_equal(found[at:], both[5][at:], equal_nan=True)
+
+
+def test_a_label_with_barriers_is_left_at_them() -> None:
+    spec = SPECS[LabelKind.TRIPLE_BARRIER]
+    assert isinstance(spec, TripleBarrier)
+    rows = predictions(10, "triple_barrier")
+    lots = lots_of(rows)
+    held = first_decisions(MARKET, shares_of(rows, MARKET, 10, spec), None)
+    there = np.isfinite(lots[:-1]) & np.isfinite(held[:-1])
+    assert np.array_equal(lots[:-1][there], held[:-1][there])
+    assert not np.array_equal(lots, lots_of(predictions(10, "fixed_horizon_10")), equal_nan=True)
+    # A prediction of an earlier version does not name its label: it had no barriers.
+    assert np.array_equal(lots_of(predictions(5)), lots_of(predictions(5, "fixed_horizon")), equal_nan=True)
 
 
 def test_lots_are_of_the_configured_capital_and_whole() -> None:

@@ -1,5 +1,6 @@
 """The laboratory on arrays says what the pipeline says on frames, and nothing that it could not know."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -59,6 +60,7 @@ def frames(view: GroupView) -> tuple[pl.DataFrame, pl.DataFrame]:
             "label_class": [str(LabelClass.UP) if one else str(LabelClass.DOWN) for one in up],
             "label_return": np.zeros(len(row)),
             "label_cost": np.zeros(len(row)),
+            "label_sigma": np.ones(len(row)),
         }
     )
     return features, labels
@@ -182,7 +184,7 @@ def test_an_edge_is_found_and_a_fit_is_kept() -> None:
     assert lab.fit_at(recipe, start) is lab.fit_at(recipe, start)
 
 
-def test_another_label_is_refused() -> None:
+def test_a_label_that_the_view_does_not_have_is_refused() -> None:
     barrier = PLAIN.model_copy(update={"label": LabelKind.TRIPLE_BARRIER})
     with pytest.raises(ValueError, match="triple_barrier"):
-        ArrayLab(world().view).walk({"a": barrier}, 300)
+        ArrayLab(replace(world().view, others={})).walk({"a": barrier}, 300)

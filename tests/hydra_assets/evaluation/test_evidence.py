@@ -40,6 +40,7 @@ def labelled(*rows: tuple[str, int, int, str]) -> pl.DataFrame:
         pl.lit("ok").alias("label_reason"),
         pl.lit(0.01).alias("label_return"),
         pl.lit(0.001).alias("label_cost"),
+        pl.lit(0.02).alias("label_sigma"),
     )
 
 

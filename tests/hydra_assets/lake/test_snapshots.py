@@ -35,16 +35,21 @@ def file_of(store: SnapshotStore, snapshot: Snapshot) -> Path:
 def test_what_was_put_comes_back(store: SnapshotStore, kind: LabelKind) -> None:
     snapshot = taken(kind=kind)
     store.put("sim", JULY, snapshot, ORIGIN)
-    found = store.get("sim", JULY)
+    found = store.get("sim", JULY, kind)
     assert found is not None
     assert found.rows.equals(snapshot.rows)
     assert found.rows.schema == snapshot.rows.schema
     assert (found.features, found.label, found.cutoff, found.sha256) == (NAMES, kind, day(99), snapshot.sha256)
-    record = json.loads((store.root / "sim" / "2020-07-01.json").read_text())
+    # The standing recipes' label has the plain name; another one stands beside it.
+    pointer = "2020-07-01.json" if kind is LabelKind.FIXED_HORIZON else f"2020-07-01.{kind}.json"
+    record = json.loads((store.root / "sim" / pointer).read_text())
     assert (record["rows"], record["origin"]) == (snapshot.rows.height, ORIGIN)
     assert sorted(p.name for p in store.root.rglob("*") if p.is_file()) == sorted(
-        [f"{snapshot.sha256}.parquet", "2020-07-01.json"]
+        [f"{snapshot.sha256}.parquet", pointer]
     )
+    assert [other for other in LabelKind if store.get("sim", JULY, other) is not None] == [kind]
+    store.remove("sim", JULY)
+    assert store.get("sim", JULY, kind) is None
 
 
 def test_nothing_taken_is_nothing(store: SnapshotStore) -> None:

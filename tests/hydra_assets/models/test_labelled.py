@@ -23,6 +23,7 @@ def label(market: str, decided: int, known: int, name: str | None, kind: str = F
         "entry_session": D[decided + 1],
         "label_return": earned,
         "label_cost": None if name is None else 0.001,
+        "label_sigma": None if name is None else 0.04,
         "label_class": name,
         "label_reason": reason,
     }
@@ -59,6 +60,7 @@ def test_rows_are_by_session_and_market_and_hold_their_own_outcome() -> None:
         "label_class",
         "label_return",
         "label_cost",
+        "label_sigma",
     ]
     assert rows.select("session", "market").rows() == [(D[0], "A"), (D[0], "B"), (D[1], "A"), (D[1], "B")]
     # The barrier's label is another kind, the one without a price no outcome, the one of session 7 no decision here.

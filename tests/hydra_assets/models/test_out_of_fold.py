@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hydra_assets.labels.known import LabelKind
+from hydra_assets.labels.known import SPECS, LabelKind
 from hydra_assets.models.baseline import BaseRate
 from hydra_assets.models.factory import FOLDS_PER_EDGES, ModelSpec
 from hydra_assets.models.labelled import calendar_of, labelled_rows
@@ -16,7 +16,7 @@ from hydra_assets.models.linear import Logistic
 from hydra_assets.models.out_of_fold import CONTRIBUTION_SCHEMA, SCHEMA, OutOfFoldRun, out_of_fold
 from hydra_assets.models.protocol import ModelError, ModelReason
 from hydra_assets.models.recipe import Recipe
-from hydra_assets.models.weights import average_uniqueness
+from hydra_assets.models.weights import Loss, average_uniqueness
 from tests.support.groups import NAMES, Group, day, group
 
 N = 400
@@ -136,6 +136,31 @@ def test_a_changed_future_changes_no_earlier_row(kind: str, last: int) -> None:
     kept = whole(kind).predictions
     assert kept.filter(known).equals(other.predictions.filter(known))
     assert not kept.filter(~known).equals(other.predictions.filter(~known))
+
+
+@pytest.mark.parametrize("label", [kind for kind in LabelKind if kind is not LabelKind.FIXED_HORIZON])
+def test_every_label_and_loss_knows_its_own_past_alone(label: LabelKind) -> None:
+    changes = {"label": label, "loss": Loss.RETURN_WEIGHTED}
+    found = walk(GROUP, **changes).predictions
+    reach = SPECS[label].reach_sessions
+    # The embargo is the label's own reach, so no training label ends within it.
+    assert found["session"].min() == day(100 + reach)
+    firsts = found.group_by("fold").agg(pl.col("session").min(), pl.col("trained_until").first())
+    assert ((firsts["session"] - firsts["trained_until"]) == timedelta(days=reach + 1)).all()
+    known = pl.col("session") <= day(250)
+    assert walk(GROUP.until(day(250)), **changes).predictions.equals(found.filter(known))
+    later = pl.col("session") > day(250)
+    labels = GROUP.labels.with_columns(
+        pl.when(later).then(9.0 * pl.col("label_return")).otherwise("label_return").alias("label_return"),
+        pl.when(later).then(pl.lit("up")).otherwise("label_class").alias("label_class"),
+    )
+    other = out_of_fold(GROUP.features, labels, recipe(**changes)).predictions
+    assert other.filter(known).equals(found.filter(known))
+    assert not other.equals(found)
+    # Neither the label nor the loss is without effect.
+    for plain in ({"label": label}, {"loss": Loss.RETURN_WEIGHTED}):
+        both = found.join(walk(GROUP, **plain).predictions, on=["market", "session"], suffix="_plain")
+        assert (both["probability_raw"] - both["probability_raw_plain"]).abs().max() > 1e-4
 
 
 def test_a_fold_that_cannot_be_trained_says_why() -> None:

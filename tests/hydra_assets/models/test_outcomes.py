@@ -95,6 +95,24 @@ def test_what_is_recorded_stays_whatever_another_champion_would_have_said() -> N
         assert gone.equals(recorded)
 
 
+def test_each_prediction_is_held_to_its_own_label() -> None:
+    kinds = ["fixed_horizon_3", "triple_barrier_5", None]
+    said = predictions().with_columns(pl.Series("label_kind", kinds))
+    due = [
+        labels(0, kind="fixed_horizon_3", up=True).with_columns(session=pl.lit(D[4])),
+        labels(0, kind="fixed_horizon", up=False),
+        labels(1, kind="triple_barrier_5", up=True).with_columns(session=pl.lit(D[5])),
+        labels(1, kind="triple_barrier", up=False),
+    ]
+    found = prediction_outcomes(said, pl.concat(due), HASHES, NOTHING)
+    # Each at the exit of its own label: (0.7 - 1)^2 and (0.4 - 1)^2.
+    assert found.select("session", "decision_session", "label_kind").rows() == [
+        (D[4], D[0], "fixed_horizon_3"),
+        (D[5], D[1], "triple_barrier_5"),
+    ]
+    assert found["squared_error"].to_list() == pytest.approx([0.09, 0.36])
+
+
 def test_the_same_again_is_the_same() -> None:
     both = pl.concat([labels(1), labels(0, up=True)])
     once = prediction_outcomes(predictions(), both, HASHES, NOTHING)

@@ -1,5 +1,6 @@
 """Snapshots hold what was known at their cutoff, and their digest says exactly what that was."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -95,6 +96,24 @@ def test_a_digest_says_what_the_rows_are_of() -> None:
         digest(rows, NAMES, FIXED, day(150)),
     ]
     assert len({own, *others}) == 5
+
+
+def test_a_file_from_before_there_was_a_sigma_keeps_its_digest() -> None:
+    rows = taken().rows
+    old = digest(rows.drop("label_sigma"), NAMES, FIXED, CUTOFF)
+    assert old != taken().sha256
+    moved = rows.with_columns(pl.col("label_sigma") * 2.0)
+    assert digest(moved, NAMES, FIXED, CUTOFF) != taken().sha256
+    # As that version made it: keys, spans, features, return and cost.
+    found = hashlib.sha256(f"{CUTOFF.isoformat()}|{FIXED}|{'|'.join(NAMES)}|{len(rows)}".encode())
+    for name in ("market", "label_class"):
+        found.update("|".join(rows[name].to_list()).encode())
+    for name in ("session", "entry_session", "exit_session"):
+        found.update(rows[name].to_physical().cast(pl.Int64).to_numpy().tobytes())
+    found.update(np.ascontiguousarray(taken().matrix).tobytes())
+    for name in ("label_return", "label_cost"):
+        found.update(rows[name].to_numpy().tobytes())
+    assert old == found.hexdigest()
 
 
 def test_a_kind_of_label_has_its_own_rows() -> None:

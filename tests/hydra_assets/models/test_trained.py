@@ -12,14 +12,14 @@ from hydra_assets.models.artefact import opened, sealed
 from hydra_assets.models.calibration import OutOfFold, calibrate
 from hydra_assets.models.conformal import venn_abers
 from hydra_assets.models.evaluate import score
-from hydra_assets.models.labelled import calendar_of
+from hydra_assets.models.labelled import calendar_of, feature_matrix
 from hydra_assets.models.lightgbm_model import LightGbm
 from hydra_assets.models.protocol import ModelError, ModelReason
 from hydra_assets.models.recalibrated import AS_IT_IS, Recalibration
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.models.snapshot import Snapshot, training_snapshot
 from hydra_assets.models.trained import TrainedModel, train
-from hydra_assets.models.weights import average_uniqueness
+from hydra_assets.models.weights import Loss, average_uniqueness, loss_weights
 from tests.support.groups import BLIND, BOOSTED, SEEING, Group, day, group
 
 GROUP = group(300)
@@ -73,6 +73,31 @@ def test_the_base_rate_is_the_share_of_rises_among_the_training_rows() -> None:
         assert blind["probability_up"].to_numpy() == pytest.approx(blind["base_rate"].to_numpy(), abs=1e-12)
     window = fitted(SEEING.model_copy(update={"window_sessions": 80}))
     assert window.base_raw != fitted().base_raw
+
+
+def test_a_loss_weighs_the_rows_of_the_fit_and_of_its_base_rate() -> None:
+    recipe = SEEING.model_copy(update={"loss": Loss.RETURN_WEIGHTED})
+    rows, model = snapshot().rows, fitted(recipe)
+    weights = loss_weights(
+        average_uniqueness(rows, calendar_of(rows)),
+        rows["label_return"].to_numpy(),
+        rows["label_sigma"].to_numpy(),
+        Loss.RETURN_WEIGHTED,
+    )
+    matrix, up = feature_matrix(rows, recipe.features), (rows["label_class"] == "up").cast(pl.Float64).to_numpy()
+    wanted = recipe.model.fit(matrix, up, weights, recipe.features, recipe.seed)
+    assert model.raw_probability(GROUP.features) == pytest.approx(
+        wanted.probability(feature_matrix(GROUP.features, recipe.features)), abs=1e-15
+    )
+    assert model.base_raw == pytest.approx(np.average(up, weights=weights))
+    assert model.raw_probability(GROUP.features) != pytest.approx(fitted().raw_probability(GROUP.features), abs=1e-6)
+    again = TrainedModel.from_bytes(model.to_bytes(), model.sha256)
+    assert again.recipe.loss is Loss.RETURN_WEIGHTED
+    assert b'"loss"' not in fitted().to_bytes()
+    old = replace(snapshot(), rows=rows.drop("label_sigma"))
+    with pytest.raises(ModelError, match="label_sigma"):
+        train("logistic", recipe, old, AS_IT_IS, thesis_green=True)
+    assert train("logistic", SEEING, old, AS_IT_IS, thesis_green=True).base_raw == fitted().base_raw
 
 
 def test_the_same_recipe_and_snapshot_give_the_same_bytes() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hydra_assets.labels.spec import EntryAt
-from hydra_assets.models.weights import average_uniqueness, sample_weights
+from hydra_assets.models.weights import Loss, average_uniqueness, loss_weights, sample_weights, training_weights
 
 DAYS = [date(2024, 1, 1) + timedelta(days=i) for i in range(200)]
 
@@ -68,6 +68,32 @@ def test_decay_by_hand() -> None:
     assert sample_weights(rows, SESSIONS, oldest=-0.5) == pytest.approx(np.array([0, 0, 0.5, 1.0]) / 0.375)
     assert sample_weights(rows, SESSIONS).tolist() == [1.0] * 4
     assert sample_weights(rows.reverse(), SESSIONS, oldest=0.0) == pytest.approx(quarter[::-1] / 0.625)
+
+
+def test_the_return_weighted_loss_by_hand() -> None:
+    unique = np.array([1.0, 0.5, 0.5, 0.2])
+    # |R| / sigma is 2, 1, 0 and 12, held to 3: u m = 2, 0.5, 0, 0.6, and 3.1 is spread like the 2.2 of u.
+    moved, sigma = np.array([0.04, -0.03, 0.0, 0.60]), np.array([0.02, 0.03, 0.01, 0.05])
+    found = loss_weights(unique, moved, sigma, Loss.RETURN_WEIGHTED)
+    assert found == pytest.approx(np.array([2.0, 0.5, 0.0, 0.6]) * 2.2 / 3.1)
+    assert found.sum() == pytest.approx(unique.sum())
+    assert loss_weights(unique, moved, sigma, Loss.LOG) is unique
+    # A market that has not moved at all is learned as it is.
+    assert loss_weights(unique, np.zeros(4), sigma, Loss.RETURN_WEIGHTED) is unique
+    # Whether prices are quoted in dollars or cents, and whichever way they went, changes nothing.
+    assert loss_weights(unique, -moved, sigma, Loss.RETURN_WEIGHTED).tolist() == found.tolist()
+
+
+def test_training_weights_are_uniqueness_under_a_loss() -> None:
+    rows = spans((0, 3), (1, 4), (4, 6)).with_columns(
+        pl.Series("label_return", [0.02, -0.01, 0.0]), pl.Series("label_sigma", [0.02, 0.02, 0.02])
+    )
+    unique = average_uniqueness(rows, SESSIONS)
+    assert training_weights(rows, SESSIONS, Loss.LOG).tolist() == unique.tolist()
+    found = training_weights(rows, SESSIONS, Loss.RETURN_WEIGHTED)
+    assert found / found[1] == pytest.approx([2.0, 1.0, 0.0])
+    # The plain loss asks for no price.
+    assert training_weights(rows.drop("label_return", "label_sigma"), SESSIONS, Loss.LOG).tolist() == unique.tolist()
 
 
 def test_bad_input() -> None:

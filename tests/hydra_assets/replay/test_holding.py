@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hydra_assets.replay.holding import net_of_cost, neutral_shares, over_horizon, round_trip_share
+from hydra_assets.replay.holding import held_shares, net_of_cost, neutral_shares, over_horizon, round_trip_share
 from hydra_assets.replay.sizing import check_payoffs, signed_kelly
 from tests.hydra_assets.replay.worlds import world
 
@@ -22,6 +22,16 @@ def test_shares_by_hand() -> None:
     # At an even base rate 2p - 1. At a base rate of 0.4 a short wins 2/3 of what it loses: 0.7 - 0.3 / (2/3) = 0.25.
     found = neutral_shares(np.array([0.6, 0.5, 0.2, 0.3, 0.4]), np.array([0.5, 0.5, 0.5, 0.4, 0.4]))
     assert found == pytest.approx([0.2, 0.0, -0.6, -0.25, 0.0], abs=1e-12)
+
+
+@pytest.mark.parametrize(("horizon", "scale"), [(5, 1.0), (20, 0.5), (3, (5 / 3) ** 0.5)])
+def test_a_share_is_staked_against_what_its_own_horizon_can_lose(horizon: int, scale: float) -> None:
+    market, said, base = world([80.0] * 4), np.full((4, 1), 0.6), np.full((4, 1), 0.5)
+    worth = 0.2 - round_trip_share(market, horizon)
+    found = held_shares(said, base, market, horizon)
+    assert found[:, 0] == pytest.approx(scale * worth[0, 0] * np.arange(1, 5).clip(max=horizon) / horizon)
+    # Nothing is staked more than once.
+    assert held_shares(np.full((4, 1), 1.0), base, market, 1).max() == 1.0
 
 
 @given(PROBABILITIES, RATES)
