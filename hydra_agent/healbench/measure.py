@@ -73,7 +73,7 @@ def _row(case: Case, fault: Fault, record: Record) -> Row:
         "taken_back": kinds[EventKind.TAKEN_BACK],
         "retired": kinds[EventKind.RETIRED],
         "edited": edited,
-        "cause": str(_diagnosed(case, record) or "none"),
+        "cause": str(_diagnosed(case, record, fault.right_cause is CauseCode.STALE_SOURCE) or "none"),
         "right_cause": str(fault.right_cause or "none"),
         "alarms": _alarms(case, record),
         "right_response_in": _response(case, fault, record),
@@ -112,17 +112,18 @@ def _healed(case: Case, expected: Floats, nothing: Floats) -> int:
     return NEVER
 
 
-def _diagnosed(case: Case, record: Record) -> CauseCode | None:
-    """Top cause where something was done first; else whether a dip was watched.
+def _diagnosed(case: Case, record: Record, stopped: bool) -> CauseCode | None:
+    """Top cause where something was done first; else whether a dip was watched. ``stopped``: whether a source was.
 
-    A market that a week's report left out is late by itself now and then, and a stopped source is late before it is
-    stale: neither says what the fault is.
+    A source that is late or has stopped is so in truth: markets are left out of reports now and then in every world.
+    Only where a source was stopped does it say what the fault is, and then by being stale.
     """
     if not record.causes:
         return None
     span = range(case.fault_row, min(case.fault_row + SEASON, case.shape[0]))
+    passed_over = {CauseCode.LATE_SOURCE} if stopped else FRESHNESS
     for row in span:
-        if record.responses[row] in ACTED and record.causes[row] is not CauseCode.LATE_SOURCE:
+        if record.responses[row] in ACTED and record.causes[row] not in passed_over:
             return record.causes[row]
     watched = any(record.causes[row] is CauseCode.TRANSIENT for row in span[:SOON])
     return CauseCode.TRANSIENT if watched else None
@@ -220,15 +221,16 @@ def _brier(case: Case, record: Record) -> float:
 
 
 def _participation(case: Case, fills: Lots | None, i: int) -> float:
-    """Largest fill from a week after the fault on, over the cap's share of the volume of the week before it."""
+    """Largest fill over the cap's share of the volume of the week before it, once a week of the fault was published."""
     if fills is None:
         return float("nan")
     volume = case.world.deliveries.volume
     total = np.cumsum(np.nan_to_num(volume), axis=0)
     usual = np.full(volume.shape, np.nan)
-    usual[WEEK:] = (total[WEEK:] - total[:-WEEK]) / WEEK
+    usual[WEEK + 1 :] = (total[WEEK:-1] - total[: -WEEK - 1]) / WEEK
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.abs(fills[i]) / usual / case.market.terms.participation_cap
-    after = share[case.fault_row + WEEK :]
+    # A volume is published after its session.
+    after = share[case.fault_row + WEEK + 1 :]
     after = after[np.isfinite(after)]
     return float(after.max()) if len(after) else 0.0

@@ -18,7 +18,7 @@ from hydra_assets.labels.known import SPECS, LabelKind
 from hydra_assets.labels.make import barriers_at, exit_lag_of
 from hydra_assets.labels.spec import FixedHorizon, LabelReason
 from hydra_assets.labels.walk import OK, REASONS, Steps, walk
-from hydra_assets.replay.inputs import ADV_SESSIONS, MIN_VOLUMES, VOL_SESSIONS
+from hydra_assets.replay.inputs import VOL_SESSIONS, average_volume
 from hydra_assets.replay.market import MarketArrays, MarketTerms
 
 Floats = NDArray[np.float64]
@@ -96,16 +96,18 @@ def market_seen(deliveries: Deliveries, terms: MarketTerms) -> tuple[MarketArray
     held_return[1:] = deliveries.carried[1:] / settle[:-1] - 1.0
     change[1:] = (deliveries.carried[1:] - settle[:-1]) * terms.multiplier
     volume = _as_of(deliveries.volume, ages(deliveries)[..., Column.VOLUMES], LIMIT_SESSIONS[FeedKind.VOLUMES])
-    total, _, count = _columns(volume, lambda x: trailing(x, ADV_SESSIONS))
+    averages = [average_volume(volume[:, j]) for j in range(volume.shape[1])]
+    adv, fresh = (np.stack(part, axis=1) for part in zip(*averages, strict=True))
     market = MarketArrays(
         terms=terms,
         days=deliveries.days,
         settle=settle,
         held_change=change,
         sigma_daily=_vol(np.log1p(held_return), VOL_SESSIONS) / np.sqrt(SESSIONS_A_YEAR),
-        adv=np.where(count >= MIN_VOLUMES, total / np.maximum(count, 1), np.nan),
+        adv=adv,
         roll=deliveries.rolls,
         tradable=np.ones(settle.shape, dtype=np.bool_),
+        cap_factor=fresh,
     )
     return market, held_return
 

@@ -93,15 +93,21 @@ class Throne:
             start = end
             if end == t:
                 break
-            walk = Walk("champion", self.recipe, self.probability[:end], self.base[:end], ())
-            reigning = squared_errors(case.view.until(end), walk)
-            reigning[: voice.fit_row] = np.nan
+            # The fit is judged without its amendments, which fresh fits do not have either.
+            reigning = squared_errors(case.view.until(end), self._bare(voice, end))
             contract = Verdict("contracts", not broken[end - 1], Severity.ERROR, "", "")
             verdict = judge_refit([contract], own[:end], base[:end], reigning, self.recipe.reach_sessions)
             if verdict.passed:
                 voice = replace(voice, fit_row=end, offset=0.0)
                 self.voices.append((end, voice))
                 self.refits.append(Event(end, EventKind.REFIT))
+
+    def _bare(self, voice: Voice, stop: int) -> Walk:
+        """What a voice's fit says of the sessions after it, nothing masked and nothing moved."""
+        said, base = (np.full((stop, self.case.shape[1]), np.nan) for _ in range(2))
+        since = voice.fit_row
+        said[since:], base[since:] = self.case.spoken(Voice(voice.recipe, since), since, stop)
+        return Walk("fit", self.recipe, said, base, ())
 
     def _baseline(self) -> Walk:
         return replace(self.trial, probability=self.trial.base)

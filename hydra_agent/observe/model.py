@@ -11,9 +11,10 @@ from hydra_assets.stats.returns import SESSIONS_PER_YEAR
 
 CALIBRATION = CalibrationCusum(odds_ratio=1.5)
 """A base rate that moves from one half to three fifths."""
-ODDS_THRESHOLD = 4.5
-"""0.13 alarms a year of four markets whose outcomes do not overlap (``outcomes_due``), where the table's null
-is one market with overlapping ones (``python -m hydra_agent.healbench.budgets``)."""
+ODDS_THRESHOLD = 6.0
+"""0.02 alarms a year of four markets whose outcomes do not overlap (``outcomes_due``), where the table's null is one
+market with overlapping ones (``python -m hydra_agent.healbench.budgets``). Dear, for a base rate moved by mistake
+changes a model that should be kept; scheduled refits follow a slow move by themselves."""
 EDGE_REARM = 0.8
 """Share of the threshold below which the edge counts as back. Nearer to it than elsewhere: while it is held against a
 champion it does not trade, and waiting for half costs half as much again (``healbench.budgets``)."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from typing import Protocol
 
@@ -165,7 +165,9 @@ def _refit(engine: sa.Engine, registry: Registry, case: Case, champion: Champion
     own = played.predictions[name]
     known = history.features.filter(pl.col("session") <= cutoff)
     decided = known.filter(pl.col("session") > champion.model.cutoff)
-    reigning = decided.select("market", "session").hstack(champion.model.predicted(decided))
+    # Fresh fits have no amendments, so the reigning one is judged without its own: they would hold every refit back.
+    bare = replace(champion.model, masked=(), offset=0.0)
+    reigning = decided.select("market", "session").hstack(bare.predicted(decided))
     base = own.with_columns(pl.col("base_rate").alias("probability_up"))
     errors = [squared_errors(rows, labels, recipe, played.market) for rows in (own, base, reigning)]
     verdict = judge_refit(case.contracts, errors[0], errors[1], errors[2], recipe.reach_sessions)

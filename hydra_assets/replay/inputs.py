@@ -24,6 +24,7 @@ CURVE_COLUMNS = ("market", "session", "contract", "contract_month", "role", "set
 VOL_SESSIONS = 20
 """Window of the volatility, as of the labels."""
 ADV_SESSIONS = 20
+FRESH_SESSIONS = 5
 MIN_VOLUMES = 10
 """Published volumes within the window below which there is no average: thin contracts do not trade every day."""
 
@@ -52,7 +53,7 @@ def market_arrays(curve: pl.DataFrame, specs: Sequence[MarketSpec]) -> MarketArr
         msg = f"no session of {', '.join(spec.symbol for spec in specs)}"
         raise ValueError(msg)
     columns = [_one_market(curve.filter(pl.col("market") == spec.symbol), days, spec) for spec in specs]
-    settle, change, sigma, adv, roll = (np.stack(parts, axis=1) for parts in zip(*columns, strict=True))
+    settle, change, sigma, adv, fresh, roll = (np.stack(parts, axis=1) for parts in zip(*columns, strict=True))
     return MarketArrays(
         terms=MarketTerms.of(specs),
         days=days.to_physical().cast(pl.Int64).to_numpy(),
@@ -62,6 +63,7 @@ def market_arrays(curve: pl.DataFrame, specs: Sequence[MarketSpec]) -> MarketArr
         adv=adv,
         roll=roll.astype(np.bool_),
         tradable=np.isfinite(settle),
+        cap_factor=fresh,
     )
 
 
@@ -103,7 +105,8 @@ def _one_market(rows: pl.DataFrame, days: pl.Series, spec: MarketSpec) -> tuple[
     sigma = np.full(n, np.nan)
     # Windows count the market's own sessions, as the labels' do.
     sigma[traded] = session_vol(returns[traded], VOL_SESSIONS)
-    return settle, change, sigma, _average_volume(rows, days, traded), roll
+    adv, fresh = _average_volume(rows, days, traded)
+    return settle, change, sigma, adv, fresh, roll
 
 
 def _fresh_settles(rows: pl.DataFrame) -> dict[date, dict[str, float]]:
@@ -123,11 +126,24 @@ def _fronts(rows: pl.DataFrame) -> dict[date, str]:
     return dict(_front_rows(rows).select("session", "contract").iter_rows())
 
 
-def _average_volume(rows: pl.DataFrame, days: pl.Series, traded: NDArray[np.bool_]) -> Floats:
+def average_volume(volume: Floats) -> tuple[Floats, Floats]:
+    """Average daily volume of a market's own sessions ``[n]``, and the last week's share of it, 1 at most.
+
+    The share caps what is traded: an average of a month still allows twenty times too much a week after a market has
+    dried up. NaN where too few volumes were published.
+    """
+    total, _, count = trailing(volume, ADV_SESSIONS)
+    adv = np.where(count >= MIN_VOLUMES, total / np.maximum(count, 1), np.nan)
+    total, _, count = trailing(volume, FRESH_SESSIONS)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fresh = np.where(count > 0, total / np.maximum(count, 1), np.nan) / adv
+    return adv, np.minimum(fresh, 1.0)
+
+
+def _average_volume(rows: pl.DataFrame, days: pl.Series, traded: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     front = pl.DataFrame({"session": days}).join(
         _front_rows(rows).select("session", "volume"), on="session", how="left", maintain_order="left"
     )
-    out = np.full(len(days), np.nan)
-    total, _, count = trailing(floats(front, "volume")[traded], ADV_SESSIONS)
-    out[traded] = np.where(count >= MIN_VOLUMES, total / np.maximum(count, 1), np.nan)
-    return out
+    out = np.full((2, len(days)), np.nan)
+    out[:, traded] = average_volume(floats(front, "volume")[traded])
+    return out[0], out[1]

@@ -98,7 +98,8 @@ class MarketArrays:
     high: Floats | None = None
     low: Floats | None = None
     cap_factor: Floats | None = None
-    """Share of the session's volume, and so of the cap, in the hours in which orders work; NaN: the whole session."""
+    """Share of the average volume that the cap is taken of: what the hours have in which orders work, or what the last
+    week had of it; NaN: all of it."""
     impact_factor: Floats | None = None
     """Impact in those hours over that of the whole session; NaN: 1."""
 

@@ -18,7 +18,7 @@ import polars as pl
 
 from hydra_assets.markets.model import WorkingHours
 from hydra_assets.replay.inputs import aligned
-from hydra_assets.replay.market import Floats, MarketArrays
+from hydra_assets.replay.market import Floats, MarketArrays, known_factor
 
 DAY_MINUTES = 1440
 WINDOW_COLUMNS = ("market", "session", "bucket_minutes", "bucket_starts", "volume_shares", "variance_shares")
@@ -84,4 +84,7 @@ def with_time_of_day(market: MarketArrays, curve: pl.DataFrame, hours: Mapping[s
         pl.Series("cap", [f.cap for f in found], dtype=pl.Float64),
         pl.Series("impact", [f.impact for f in found], dtype=pl.Float64),
     )
-    return replace(market, cap_factor=aligned(rows, "cap", market), impact_factor=aligned(rows, "impact", market))
+    cap = aligned(rows, "cap", market)
+    if market.cap_factor is not None:
+        cap = known_factor(cap, cap) * known_factor(market.cap_factor, cap)
+    return replace(market, cap_factor=cap, impact_factor=aligned(rows, "impact", market))

@@ -3,7 +3,6 @@
 from datetime import date, time, timedelta
 from typing import Any, cast
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -60,13 +59,12 @@ def test_hours_of_a_market_give_the_curve_s_factors() -> None:
     _, group = history(WorkingHours(start=time(13, 0), end=time(13, 30)))
     assert group.market.cap_factor is not None
     assert group.market.impact_factor is not None
-    assert np.isnan(group.market.cap_factor[0, 0])
-    assert group.market.cap_factor[1:, 0].tolist() == [0.25, 0.25]
+    assert group.market.cap_factor[:, 0].tolist() == [1.0, 0.25, 0.25]
     # sqrt(0.36 / 0.25)
     assert group.market.impact_factor[1:, 0] == pytest.approx([1.2, 1.2])
 
 
 def test_without_hours_nobody_reads_the_curve() -> None:
     shelf, group = history(None)
-    assert group.market.cap_factor is None
+    assert group.market.impact_factor is None
     assert shelf.asked == ["futures_curve"]

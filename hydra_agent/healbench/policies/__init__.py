@@ -7,6 +7,7 @@ from hydra_agent.healbench.policies.hydra import Hydra
 from hydra_agent.healbench.policies.misled import MisledHydra
 from hydra_agent.healbench.policies.protocol import Policy
 from hydra_agent.healbench.policies.simple import DoNothing, Oracle, RetrainEvery
+from hydra_agent.healbench.policies.told import Told
 
 __all__ = ["POLICIES", "Policy"]
 
@@ -21,6 +22,7 @@ POLICIES: Mapping[str, Policy] = {
         NewestWins(),
         Hydra(),
         MisledHydra(),
+        Told(),
         Oracle(),
     )
 }

@@ -1,12 +1,15 @@
 """Who follows whom: judged on real evidence, promoted exactly once, whatever breaks in between."""
 
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import sqlalchemy as sa
 
 from hydra_assets.evaluation.contracts import input_contracts
+from hydra_assets.evaluation.refit import RefitVerdict, judge_refit
 from hydra_assets.models.calibration import Method
 from hydra_assets.models.recalibrated import AS_IT_IS
 from hydra_assets.models.snapshot import training_snapshot
@@ -211,6 +214,30 @@ def test_a_refit_of_a_recipe_gone_bad_is_held_back(home: Home) -> None:
     found = home.run(case(worse, last=NEXT))
     assert (found.code, found.message) == (REFIT_HELD_BACK, "miscalibrated")
     assert len(home.rows) == 1
+
+
+def test_a_refit_is_held_against_the_fit_and_not_against_its_amendments(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = home.run(case()).model
+    assert first is not None
+    seen: list[list[float]] = []
+
+    def listening(*sides: Any) -> RefitVerdict:
+        seen.append(np.asarray(sides[3]).tolist())
+        return judge_refit(*sides)
+
+    monkeypatch.setattr(succession, "judge_refit", listening)
+    amended = replace(first, masked=first.recipe.features[:1], offset=0.7)
+    decided = EDGE.features.filter(pl.col("session") == day(NEXT))
+    assert not amended.predicted(decided).equals(first.predicted(decided))
+    found = []
+    for reigning in (first, amended):
+        crown(home.engine, home.registry, "sim", reigning, Record(), Cause("amended"))
+        found.append(home.run(case(last=NEXT, contracts=RED)).message)
+    assert found == ["contract_broken", "contract_broken"]
+    assert len(seen[0]) > 0
+    assert np.array_equal(seen[0], seen[1], equal_nan=True)
 
 
 def test_a_champion_of_another_recipe_is_refitted_by_its_own(home: Home) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hydra_assets.markets.loader import load_markets
-from hydra_assets.replay.inputs import ADV_SESSIONS, MIN_VOLUMES, VOL_SESSIONS, aligned, market_arrays
+from hydra_assets.replay.inputs import ADV_SESSIONS, MIN_VOLUMES, VOL_SESSIONS, aligned, average_volume, market_arrays
 from hydra_assets.replay.market import MarketArrays, MarketFault, faults
 from tests.support.groups import group
 
@@ -128,6 +128,21 @@ def test_average_volume_is_of_the_market_s_own_sessions() -> None:
     # Session 31 counts twenty sessions that traded: 11 to 29 and itself (volumes 12..30 without 13, and 32).
     assert adv[30] is None
     assert adv[31] == pytest.approx((sum(range(12, 31)) - 13 + 32) / 19)
+
+
+def test_the_cap_is_taken_of_the_last_week_where_it_traded_less() -> None:
+    volume = np.array([100.0] * 20 + [10.0] * 7 + [np.nan] * 2 + [10.0])
+    adv, share = average_volume(volume)
+    assert np.isnan(share[:9]).all()
+    # Never more than the average of the month; 4 of 5 sessions of 100, then all of them of 10.
+    assert share[[9, 19]].tolist() == [1.0, 1.0]
+    assert adv[20] == (19 * 100 + 10) / 20
+    assert share[20] == pytest.approx(82.0 / 95.5)
+    assert adv[26] * share[26] == pytest.approx(10.0)
+    # What was not published counts for nothing: three volumes of ten.
+    assert adv[29] * share[29] == pytest.approx(10.0)
+    # Coming back is no licence: the month's average stays the bound.
+    assert average_volume(np.array([10.0] * 20 + [1000.0]))[1][20] == 1.0
 
 
 def test_volatility_is_there_from_nine_tenths_of_its_window_on() -> None:
