@@ -53,6 +53,13 @@ def measured(case: Case, fault: Fault, records: Sequence[Record]) -> list[Row]:
     return rows
 
 
+def worth(case: Case, record: Record) -> float:
+    """Expected net profit over capital of a record from the fault's session on."""
+    walk = record.walk(case.recipe)
+    result = replay_of(case.market, [walk], factors=record.exposure[None], detail=True)
+    return float(expected_of(case.world, result)[0, case.fault_row :].sum())
+
+
 def _row(case: Case, fault: Fault, record: Record) -> Row:
     planted = case.world.truth.planted
     about = planted[-1].about if planted else ""

@@ -11,8 +11,10 @@ from rich.table import Table
 from hydra_agent.healbench.checks import Count
 from hydra_agent.healbench.measure import Row
 from hydra_agent.healbench.scores import (
+    HEADLINE_FAULTS,
     HYDRA,
     Target,
+    damage,
     diagnosis,
     false_promotions,
     loss,
@@ -52,6 +54,8 @@ def tables(console: Console, frame: pl.DataFrame, summary: pl.DataFrame, targets
         cells = (f"{of[f]['value']:.2f}\n{of[f]['low']:.2f}..{of[f]['high']:.2f}" for f in faults)
         shown.add_row(policy, *cells)
     console.print(shown)
+    costs = (f"{fault} {damage(frame, fault)}" for fault in faults if fault in HEADLINE_FAULTS)
+    console.print(f"share of do nothing's profit that the fault takes: {', '.join(costs)}")
     console.print(_promotions(frame))
     met = Table("fault", "target", "found", "limit", "of", "met", title="targets, 90 % intervals")
     for target in targets:

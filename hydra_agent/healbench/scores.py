@@ -16,6 +16,9 @@ from hydra_assets.stats.returns import SESSIONS_PER_YEAR
 HYDRA, MISLED = "hydra", "hydra, hostile LLM"
 RETRAINS = ("retrain 21", "retrain 63", "retrain 126")
 HEADLINE_FAULTS = ("F1", "F2", "F3", "F4", "F5", "F6", "F7")
+COSTLY = 0.1
+"""Share of the profit after a fault, of which all of the interval has to be above it."""
+LEAST_WORLDS = 6
 CONFIDENCE = 0.95
 RESAMPLES, RESAMPLE_SEED = 2000, 20261121
 
@@ -43,9 +46,15 @@ def share(hits: int, of: int) -> Estimate:
 
 
 def resampled(rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]], figure: Callable[..., float]) -> Estimate:
-    """A figure of columns summed over worlds ``[worlds, k]``, with its 90 % bootstrap interval over worlds."""
+    """A figure of columns summed over worlds ``[worlds, k]``, with its 90 % bootstrap interval over worlds.
+
+    Fewer than ``LEAST_WORLDS`` have no interval: drawn again and again, one world is always the same.
+    """
+    nothing = float("nan")
     if not len(rows):
-        return Estimate(float("nan"), float("nan"), float("nan"))
+        return Estimate(nothing, nothing, nothing)
+    if len(rows) < LEAST_WORLDS:
+        return Estimate(figure(*rows.sum(axis=0)), nothing, nothing, len(rows))
     choice = np.random.default_rng(RESAMPLE_SEED).integers(len(rows), size=(RESAMPLES, len(rows)))
     found = np.array([figure(*total) for total in rows[choice].sum(axis=1)])
     low, high = np.nanquantile(found, [0.05, 0.95])
@@ -74,6 +83,18 @@ def _values(
     of = frame.filter(pl.col("fault") == fault)
     sides = [of.filter(pl.col("policy") == each).sort("variant", "seed")[name].to_numpy() for each in policies]
     return np.stack(sides, axis=1) if all(len(side) == len(sides[0]) for side in sides) else np.empty((0, len(sides)))
+
+
+def damage(frame: pl.DataFrame, fault: str) -> Estimate:
+    """Share of do nothing's profit after the fault's session that the fault takes: the same worlds with and without."""
+    of = frame.filter((pl.col("fault") == fault) & (pl.col("policy") == DO_NOTHING))
+    return resampled(of.select("value", "undamaged").to_numpy(), lambda value, undamaged: 1.0 - value / undamaged)
+
+
+def costly(frame: pl.DataFrame) -> list[str]:
+    """Faults of the headline that cost something, by all of the interval if there is one: what there is to heal."""
+    found = {fault: damage(frame, fault) for fault in HEADLINE_FAULTS}
+    return [fault for fault, each in found.items() if (each.value if np.isnan(each.low) else each.low) > COSTLY]
 
 
 def false_promotions(frame: pl.DataFrame, policy: str, name: str = "false_promotions") -> Estimate:
@@ -211,39 +232,58 @@ def diagnosis(frame: pl.DataFrame) -> Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
+class Regret:
+    """A policy's median over faults, and over the best periodic retrain's."""
+
+    median: float
+    over_best_retrain: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f}, {self.over_best_retrain:.2f} of the best periodic retrain"
+
+
+@dataclass(frozen=True, slots=True)
 class Headline:
     """The last line."""
 
-    median_regret: float
-    over_best_retrain: float
+    all: Regret
+    costly: Regret
+    faults: tuple[str, ...]
+    """Those of ``costly``."""
     worst_loss: float
     false_promotions: Estimate
 
     def __str__(self) -> str:
+        costly = f" (where the fault costs something, {' '.join(self.faults)}: {self.costly})" if self.faults else ""
         return (
-            f"median normalised regret F1-F7 {self.median_regret:.2f} (<= 0.40); "
-            f"{self.over_best_retrain:.2f} of the best periodic retrain (<= 0.70); "
+            f"median normalised regret F1-F7 {self.all} (<= 0.40, <= 0.70){costly}; "
             f"worst loss on F0/F8 {self.worst_loss:.1%} (<= 2%); "
             f"false promotions {self.false_promotions.value:.2%} a path-year, at most {self.false_promotions.high:.2%} "
             f"(<= 1%, 2%) over {self.false_promotions.of} path-years"
         )
 
 
-def median_regret(frame: pl.DataFrame, policy: str) -> float:
-    """Median over the faults F1 to F7 that were run."""
-    present = [fault for fault in HEADLINE_FAULTS if fault in frame["fault"].to_list()]
+def median_regret(frame: pl.DataFrame, policy: str, faults: Sequence[str] = HEADLINE_FAULTS) -> float:
+    """Median over those of the faults that were run."""
+    present = [fault for fault in faults if fault in frame["fault"].to_list()]
     return float(np.median([regret(frame, fault, policy).value for fault in present])) if present else float("nan")
+
+
+def _regret_of(frame: pl.DataFrame, faults: Sequence[str]) -> Regret:
+    there = set(frame["policy"].to_list())
+    rivals = [median_regret(frame, name, faults) for name in RETRAINS if name in there]
+    own = median_regret(frame, HYDRA, faults)
+    return Regret(own, own / min(rivals) if rivals else float("nan"))
 
 
 def headline(frame: pl.DataFrame) -> Headline:
     """Of HYDRA without a language model."""
-    there = set(frame["policy"].to_list())
-    rivals = [median_regret(frame, name) for name in RETRAINS if name in there]
-    own = median_regret(frame, HYDRA)
     losses = [loss(frame, fault, HYDRA).value for fault in ("F0", "F8") if fault in frame["fault"].to_list()]
+    hurting = tuple(costly(frame))
     return Headline(
-        own,
-        own / min(rivals) if rivals else float("nan"),
+        _regret_of(frame, HEADLINE_FAULTS),
+        _regret_of(frame, hurting),
+        hurting,
         max(losses, default=float("nan")),
         false_promotions(frame, HYDRA),
     )

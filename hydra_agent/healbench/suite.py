@@ -12,9 +12,9 @@ from hydra_agent.heads.research import PROVIDERS, DictionaryProvider
 from hydra_agent.healbench.case import Case, Setting
 from hydra_agent.healbench.faults import Fault, FaultName, catalogue
 from hydra_agent.healbench.faults.elsewhere import TRAP
-from hydra_agent.healbench.measure import Row, measured, variant
+from hydra_agent.healbench.measure import Row, measured, variant, worth
 from hydra_agent.healbench.policies import POLICIES
-from hydra_agent.healbench.policies.simple import DO_NOTHING, ORACLE
+from hydra_agent.healbench.policies.simple import DO_NOTHING, ORACLE, DoNothing
 from hydra_agent.healbench.worlds import make_world
 from hydra_agent.judge.holdout import HOLDOUT_SESSIONS
 
@@ -74,7 +74,10 @@ def run_job(job: Job) -> list[Row]:
         record = POLICIES[name].run(case)
         records.append(replace(record, seconds=time.process_time() - start))
     rows = measured(case, fault, records)
+    quiet = Case(make_world(job.seed), case.fault_row, case.setting)
+    undamaged = worth(quiet, DoNothing().run(quiet))
     for row, record in zip(rows, records, strict=True):
+        row["undamaged"] = undamaged
         row["trapped"] = any(TRAP in promotion.recipe.features for promotion in record.promotions)
     return rows
 

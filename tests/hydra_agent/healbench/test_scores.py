@@ -12,8 +12,11 @@ from hydra_agent.healbench.report import regrets
 from hydra_agent.healbench.scores import (
     Estimate,
     Headline,
+    Regret,
     Target,
     TargetKind,
+    costly,
+    damage,
     diagnosis,
     false_promotions,
     headline,
@@ -38,7 +41,9 @@ BASE = {
 
 def frame(values: dict[tuple[str, str], list[float]], **changed: object) -> pl.DataFrame:
     rows = [
-        BASE | {"fault": fault, "policy": policy, "seed": seed, "value": value, "value_reign": 2.0 * value} | changed
+        BASE
+        | {"fault": fault, "policy": policy, "seed": seed, "value": value, "value_reign": 2.0 * value, "undamaged": 1.0}
+        | changed
         for (fault, policy), sides in values.items()
         for seed, value in enumerate(sides)
     ]
@@ -88,11 +93,29 @@ def test_a_bootstrap_interval_holds_the_figure() -> None:
 
 def test_the_headline_is_the_median_and_the_ratio() -> None:
     found = headline(WORLDS)
-    assert found.median_regret == pytest.approx(0.6) == median_regret(WORLDS, "hydra")
-    assert found.over_best_retrain == pytest.approx(0.6 / 0.75)
+    assert found.all.median == pytest.approx(0.6) == median_regret(WORLDS, "hydra")
+    assert found.all.over_best_retrain == pytest.approx(0.6 / 0.75)
     assert found.worst_loss == pytest.approx(0.025)
     assert (found.false_promotions.value, found.false_promotions.of) == (0.0, 18)
-    assert "0.60 (<= 0.40)" in str(found)
+    assert "0.60, 0.80 of the best periodic retrain (<= 0.40, <= 0.70)" in str(found)
+
+
+def test_a_fault_that_takes_nothing_has_nothing_to_heal() -> None:
+    assert damage(WORLDS, "F1").value == pytest.approx(2.0)
+    rows = frame(
+        {("F1", "do nothing"): [-1.0] * 8, ("F2", "do nothing"): [0.99] * 8, ("F3", "do nothing"): [-9.0, 9.9]}
+    )
+    assert costly(rows) == ["F1", "F3"]
+    seen = frame({("F3", "do nothing"): [-9.0, 9.9] * 4})
+    assert damage(seen, "F3").low < 0.1 < damage(seen, "F3").value
+    assert costly(seen) == []
+
+
+def test_of_a_few_worlds_no_interval_is_made_up() -> None:
+    found = resampled(np.array([[1.0, 2.0]] * 5), lambda one, other: one / other)
+    assert (found.value, found.of) == (0.5, 5)
+    assert np.isnan([found.low, found.high]).all()
+    assert not Target("F8", "loss", TargetKind.HARM, found, 0.02, True).shown_missed
 
 
 def test_false_promotions_are_a_rate_per_path_year() -> None:
@@ -129,7 +152,7 @@ def test_nothing_gets_past_the_reader_and_no_edit_past_the_chain() -> None:
 
 
 def test_harm_fails_the_command_and_slow_healing_does_not() -> None:
-    fine = Headline(0.3, 0.5, 0.0, share(0, 600))
+    fine = Headline(Regret(0.3, 0.5), Regret(0.3, 0.5), (), 0.0, share(0, 600))
     bad = Estimate(0.5, 0.4, 0.6, 9)
     harm = Target("F8", "model changed", TargetKind.NULL, bad, 0.02, True)
     slow = Target("F3", "masked", TargetKind.HEAL, bad, 0.02, True)
@@ -138,7 +161,7 @@ def test_harm_fails_the_command_and_slow_healing_does_not() -> None:
     assert len(command.missed([harm], *ok, fine)) == 1
     assert command.missed([], Count(1, 5), ok[1], fine) == ["F10: 1 escapes"]
     assert command.missed([], ok[0], Count(6, 7), fine) == ["F11: 1 edits not detected"]
-    assert len(command.missed([], *ok, Headline(0.3, 0.5, 0.0, share(9, 603)))) == 1
+    assert len(command.missed([], *ok, Headline(fine.all, fine.costly, (), 0.0, share(9, 603)))) == 1
 
 
 def test_jobs_hold_both_ends_of_the_scale_and_the_same_worlds() -> None:
