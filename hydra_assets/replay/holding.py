@@ -18,7 +18,8 @@ smaller. Overlapping bets trade less than that; the rest is a margin of safety.
 
 The sizing stakes a share against the move of ``SIZED_HORIZON`` sessions. A bet of another horizon h risks
 sqrt(h / SIZED_HORIZON) times as much a lot, so its share is divided by that, and at most one: a label of more sessions
-is not a larger position. Where a label has barriers, a decision is held until the settle after one was met (``replay.barriers``).
+is not a larger position. Where a label has barriers, a decision is held until the settle after one was met
+(``replay.barriers``).
 """
 
 import numpy as np
