@@ -1,7 +1,8 @@
 """A strategy's out-of-sample decisions under synthetic stress, on what was known at a cutoff."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +17,14 @@ from hydra_assets.stress.records import StressReport
 from hydra_assets.stress.report import stress_report
 
 DEFAULT_PLAN = StressPlan()
-ARRAYS = ("days", "settle", "held_change", "sigma_daily", "adv", "roll", "tradable")
 
 
 def up_to(market: MarketArrays, cutoff: date) -> MarketArrays:
     """The arrays' sessions up to a cutoff."""
     stop = int(np.searchsorted(market.days, (cutoff - date(1970, 1, 1)).days, side="right"))
-    return replace(market, **{name: getattr(market, name)[:stop] for name in ARRAYS})
+    arrays = {field.name: getattr(market, field.name) for field in fields(market)}
+    cut: dict[str, Any] = {name: value[:stop] for name, value in arrays.items() if isinstance(value, np.ndarray)}
+    return replace(market, **cut)
 
 
 def stressed(played: Played, name: str, factors: Floats, cutoff: date, plan: StressPlan = DEFAULT_PLAN) -> StressReport:

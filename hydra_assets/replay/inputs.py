@@ -105,8 +105,8 @@ def _one_market(rows: pl.DataFrame, days: pl.Series, spec: MarketSpec) -> tuple[
     sigma = np.full(n, np.nan)
     # Windows count the market's own sessions, as the labels' do.
     sigma[traded] = session_vol(returns[traded], VOL_SESSIONS)
-    adv, fresh = _average_volume(rows, days, traded)
-    return settle, change, sigma, adv, fresh, roll
+    adv, share = _average_volume(rows, days, traded)
+    return settle, change, sigma, adv, share, roll
 
 
 def _fresh_settles(rows: pl.DataFrame) -> dict[date, dict[str, float]]:
