@@ -2,6 +2,8 @@
 
 from hydra_assets.columns.column import DATE, F64, I64, STR, Column
 
+LABEL_KINDS = ("fixed_horizon", "fixed_horizon_3", "fixed_horizon_10", "triple_barrier", "triple_barrier_5")
+
 DECISIONS: dict[str, Column] = {
     # --- features --------------------------------------------------------------------------------------
     "pool_markets": Column(I64, "markets", "Other markets that the pool's figures are of.", minimum=0),
@@ -10,7 +12,7 @@ DECISIONS: dict[str, Column] = {
         STR,
         "code",
         "How the label is made; a number is its sessions, 5 of a fixed horizon and 10 of barriers without one.",
-        allowed=("fixed_horizon", "fixed_horizon_3", "fixed_horizon_10", "triple_barrier", "triple_barrier_5"),
+        allowed=LABEL_KINDS,
     ),
     "decision_session": Column(DATE, "exchange trading date", "Session whose features the label belongs to."),
     "entry_session": Column(DATE, "exchange trading date", "First executable price after the decision."),
@@ -77,6 +79,9 @@ DECISIONS: dict[str, Column] = {
     "model_group": Column(STR, "name", "Markets that one model is trained on."),
     "model_version": Column(I64, "number", "Version in the registry.", minimum=1),
     "model_sha256": Column(STR, "hex", "Digest of the model artefact."),
+    "model_label": Column(
+        STR, "code", "Label that the probability is about; missing: fixed_horizon.", allowed=LABEL_KINDS
+    ),
     "probability_up": Column(F64, "fraction", "Probability of a positive held return.", minimum=0, maximum=1),
     "horizon_sessions": Column(I64, "sessions", "Sessions that the prediction is about.", minimum=1),
     "thesis_gate": Column(

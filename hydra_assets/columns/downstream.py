@@ -207,7 +207,7 @@ PREDICTIONS = derived(
         "model_version",
         "model_sha256",
         *_ESTIMATES,
-        "label_kind",
+        "model_label",
         "horizon_sessions",
         "thesis_gate",
         "prediction_reason",

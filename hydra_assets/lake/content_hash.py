@@ -11,9 +11,9 @@ import polars as pl
 
 from hydra_assets.columns import DatasetSpec
 
-NOT_CONTENT = frozenset({"ingested_at", "payload_sha256", "source_row", "model_version"})
+NOT_CONTENT = frozenset({"ingested_at", "payload_sha256", "source_row", "model_version", "model_label"})
 """Columns about the delivery: the same facts in another file, or on another day, are the same content. The registry's
-number of a model depends on what was registered before it; its digest says which one it is."""
+number of a model depends on what was registered before it; its digest says which one it is, and what it foresees."""
 
 HASH_SCHEMA = {"market": pl.String(), "session": pl.Date(), "row_count": pl.Int64(), "sha256": pl.String()}
 

@@ -156,7 +156,10 @@ class Lake:
         last: date | None = None,
         columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
-        """Rows of the named markets with partition dates in [first, last], in the dataset's own order of its key."""
+        """Rows of the named markets with partition dates in [first, last], in the dataset's own order of its key.
+
+        A column that a home of an earlier version does not have yet is empty.
+        """
         spec = _spec(dataset)
         frame = self.scan(dataset)
         if markets is not None:
@@ -166,6 +169,9 @@ class Lake:
         if last is not None:
             frame = frame.filter((pl.col(STORAGE_YEAR) <= last.year) & (pl.col(spec.partition_column) <= last))
         wanted = list(columns) if columns is not None else list(spec.columns)
+        there = frame.collect_schema()
+        new = [name for name in wanted if name not in there and name in spec.schema]
+        frame = frame.with_columns(pl.lit(None, spec.schema[name]).alias(name) for name in new)
         return frame.select(wanted).collect()
 
     def compact(self, dataset: str) -> bool:

@@ -16,7 +16,7 @@ OWN_LABEL = (*KEY, "label_kind")
 
 def label_of(predictions: pl.DataFrame) -> pl.DataFrame:
     """Predictions with the label that each is about; one of an earlier version names none and is of five sessions."""
-    return predictions.with_columns(pl.col("label_kind").fill_null(str(LabelKind.FIXED_HORIZON)))
+    return predictions.with_columns(pl.col("model_label").fill_null(str(LabelKind.FIXED_HORIZON)).alias("label_kind"))
 
 
 def prediction_outcomes(

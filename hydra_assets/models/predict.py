@@ -73,7 +73,7 @@ def predict(features: pl.DataFrame, group: str, champion: Callable[[date], Champ
                 pl.lit(group).alias("model_group"),
                 pl.lit(found[0] if found else None, pl.Int64).alias("model_version"),
                 pl.lit(found[1] if found else None, pl.String).alias("model_sha256"),
-                pl.lit(str(found[2].recipe.label) if found else None, pl.String).alias("label_kind"),
+                pl.lit(str(found[2].recipe.label) if found else None, pl.String).alias("model_label"),
                 pl.lit(found[2].recipe.horizon_sessions if found else None, pl.Int64).alias("horizon_sessions"),
                 pl.lit(_state(found), pl.String).alias("thesis_gate"),
                 reason.alias("prediction_reason"),

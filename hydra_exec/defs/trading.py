@@ -40,7 +40,7 @@ TRADE_JOB = "trade_champion"
 NO_PREDICTION = "no_prediction"
 NO_ORDER = "no_order"
 NO_FILL = "no_fill"
-PREDICTED = ("market", "session", "probability_up", "base_rate", "label_kind", "horizon_sessions")
+PREDICTED = ("market", "session", "probability_up", "base_rate", "model_label", "horizon_sessions")
 WINDOW_DAYS = 120
 """Calendar days that hold the volatility's window and any horizon before a session."""
 

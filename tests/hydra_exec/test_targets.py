@@ -52,7 +52,7 @@ def predictions(horizon: int = 5, kind: str | None = None) -> pl.DataFrame:
     values = {"probability_up": rng.uniform(0.25, 0.85, n), "base_rate": rng.uniform(0.5, 0.6, n)}
     return rows.with_columns(
         *(pl.when(there).then(pl.Series(v)).alias(name) for name, v in values.items()),
-        pl.lit(kind, pl.String).alias("label_kind"),
+        pl.lit(kind, pl.String).alias("model_label"),
         pl.when(pl.col("session") >= day(30)).then(horizon).cast(pl.Int64).alias("horizon_sessions"),
     )
 

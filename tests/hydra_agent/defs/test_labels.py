@@ -151,16 +151,17 @@ def refitted(story: Story, recipe: Recipe) -> int:
 def each_session_says_what_it_foresees(story: Story, promoted_at: date, taken_back_at: date) -> None:
     rows = story.pipeline.lake.read("predictions").filter(prediction_reason="ok")
     theirs = pl.col("session").is_between(promoted_at, taken_back_at, closed="right")
-    assert set(rows.filter(theirs)["label_kind"]) == {str(BARRIER)}
+    assert set(rows.filter(theirs)["model_label"]) == {str(BARRIER)}
     assert rows.filter(theirs)["model_version"].n_unique() == 2
-    assert set(rows.filter(~theirs)["label_kind"]) == {"fixed_horizon"}
+    assert set(rows.filter(~theirs)["model_label"]) == {"fixed_horizon"}
     assert rows.filter(~theirs)["session"].max() > taken_back_at
 
 
 def each_is_scored_by_its_own_label(story: Story) -> None:
     lake = story.pipeline.lake
     scored, labels = lake.read("prediction_outcomes"), lake.read("labels").filter(label_reason="ok")
-    said = lake.read("predictions").filter(prediction_reason="ok").rename({"session": "decision_session"})
+    said = lake.read("predictions").filter(prediction_reason="ok")
+    said = said.rename({"session": "decision_session", "model_label": "label_kind"})
     last = lake.read("predictions")["session"].max()
     key = ["market", "decision_session", "label_kind"]
     due = said.join(labels, on=key, suffix="_label").filter(pl.col("session") <= last)

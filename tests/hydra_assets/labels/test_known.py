@@ -69,7 +69,8 @@ def test_a_decision_without_a_label_is_known_as_such_at_its_horizon() -> None:
 
 def test_every_kind_has_a_specification_and_a_place_in_the_column_dictionary() -> None:
     assert set(SPECS) == set(LabelKind)
-    assert COLUMNS["label_kind"].allowed == tuple(str(kind) for kind in LabelKind)
+    assert COLUMNS["label_kind"].allowed == COLUMNS["model_label"].allowed
+    assert set(COLUMNS["label_kind"].allowed) == set(LabelKind)
     found = {(barriers, h): kind_of(barriers, h) for barriers in (False, True) for h in (3, 5, 10)}
     assert found == {
         (False, 3): LabelKind.FIXED_HORIZON_3,

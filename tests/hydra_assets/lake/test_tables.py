@@ -7,8 +7,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import write_deltalake
 
-from hydra_assets.columns import DATASETS, FUTURES_CURVE
+from hydra_assets.columns import DATASETS, FUTURES_CURVE, PREDICTIONS
 from hydra_assets.lake import Lake, LakeError
 from hydra_assets.lake.content_hash import partition_hashes
 from tests.support.frames import CHICAGO, bars, complete
@@ -53,6 +54,28 @@ def test_replace_changes_its_range_and_nothing_else(tmp_path: Path) -> None:
     assert lake.read("futures_curve", markets=["ZO"]).height == len(DAYS)
     lake.replace("futures_curve", "HE", DAYS[0], DAYS[-1], curve([]))
     assert lake.read("futures_curve", markets=["HE"]).is_empty()
+
+
+def test_a_column_that_an_earlier_version_did_not_have_is_empty_and_changes_no_hash(tmp_path: Path) -> None:
+    lake, spec = Lake(str(tmp_path)), PREDICTIONS
+    rows = pl.DataFrame({"market": "HE", "session": DAYS[:4], "model_group": "sim", "prediction_reason": "ok"})
+    rows = rows.with_columns(
+        pl.lit(None, dtype).alias(name) for name, dtype in spec.schema.items() if name not in rows.columns
+    )
+    old = rows.drop("model_label").with_columns(pl.lit(DAYS[0].year, pl.Int32).alias("storage_year"))
+    write_deltalake(lake.uri(spec.name), old.to_arrow(), partition_by=["market", "storage_year"])
+    assert lake.read(spec.name, columns=["session", "model_label"]).rows() == [(day, None) for day in DAYS[:4]]
+    found = lake.read(spec.name)
+    assert found.columns == list(spec.columns)
+    # Whoever wrote it has recorded a hash of the columns that there were.
+    before = replace(spec, columns=tuple(name for name in spec.columns if name != "model_label"))
+    assert partition_hashes(spec, found).equals(partition_hashes(before, found))
+    named = rows.with_columns(pl.lit("triple_barrier").alias("model_label"))
+    lake.replace(spec.name, "HE", DAYS[2], DAYS[3], named.filter(pl.col("session") >= DAYS[2]))
+    labels = lake.read(spec.name).sort("session")["model_label"].to_list()
+    assert labels == [None, None, "triple_barrier", "triple_barrier"]
+    with pytest.raises(pl.exceptions.ColumnNotFoundError, match="unheard"):
+        lake.read(spec.name, columns=["unheard"])
 
 
 def test_replacing_twice_is_replacing_once(tmp_path: Path) -> None:

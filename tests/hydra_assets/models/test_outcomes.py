@@ -97,7 +97,7 @@ def test_what_is_recorded_stays_whatever_another_champion_would_have_said() -> N
 
 def test_each_prediction_is_held_to_its_own_label() -> None:
     kinds = ["fixed_horizon_3", "triple_barrier_5", None]
-    said = predictions().with_columns(pl.Series("label_kind", kinds))
+    said = predictions().with_columns(pl.Series("model_label", kinds))
     due = [
         labels(0, kind="fixed_horizon_3", up=True).with_columns(session=pl.lit(D[4])),
         labels(0, kind="fixed_horizon", up=False),

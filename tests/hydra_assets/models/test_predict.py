@@ -51,7 +51,7 @@ def test_each_session_is_predicted_by_its_own_champion() -> None:
     assert found["probability_lower"].to_list() == pytest.approx([None] * 3 + [0.3] * 3 + [0.6, None, 0.6])
     assert found["model_version"].to_list() == [None] * 3 + [1] * 3 + [2] * 3
     assert found["model_sha256"].to_list() == [None] * 3 + ["a"] * 3 + ["b"] * 3
-    assert found["label_kind"].to_list() == [None] * 3 + ["fixed_horizon"] * 3 + ["triple_barrier"] * 3
+    assert found["model_label"].to_list() == [None] * 3 + ["fixed_horizon"] * 3 + ["triple_barrier"] * 3
     assert found["horizon_sessions"].to_list() == [None] * 3 + [5] * 3 + [10] * 3
     assert found["thesis_gate"].to_list() == [None] * 3 + ["green"] * 3 + ["red"] * 3
     assert found["model_group"].unique().to_list() == ["sim"]
