@@ -4,7 +4,7 @@ Policies are handed the same case, so their paths, their laboratory and their fi
 them has fitted is there for the next.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -15,12 +15,13 @@ from scipy.special import expit
 from hydra_agent.diagnose.causes import CauseCode
 from hydra_agent.heads.research import PROVIDERS, FeatureProvider
 from hydra_agent.healbench.lab import ArrayLab
-from hydra_agent.healbench.worlds import BenchWorld
+from hydra_agent.healbench.worlds import KnownWorld
 from hydra_agent.observe.health import HealthConfig, health_config, observe_data
 from hydra_agent.observe.signals import SignalTrack
 from hydra_agent.respond import ResponseCode
 from hydra_agent.view import Floats, GroupView, Walk
 from hydra_assets.models.calibration import log_odds
+from hydra_assets.models.linear import Logistic
 from hydra_assets.models.recipe import FIRST_RECIPES, LOGISTIC, Recipe
 from hydra_assets.replay.market import MarketArrays
 
@@ -113,11 +114,16 @@ class Record:
         return Walk(self.policy, recipe, self.probability, self.base, ())
 
 
+def is_logistic(recipe: Recipe) -> bool:
+    """All that the statistical tier can pay for."""
+    return isinstance(recipe.model, Logistic)
+
+
 @dataclass(eq=False)
 class Case:
     """A world and what its policies share."""
 
-    world: BenchWorld
+    world: KnownWorld
     fault_row: int
     setting: Setting = field(default_factory=Setting)
     recipe: Recipe = FIRST_RECIPES[LOGISTIC]
@@ -125,6 +131,8 @@ class Case:
     """Rows at which experiments are made whatever the diagnosis, as a person may ask for."""
     providers: tuple[FeatureProvider, ...] = PROVIDERS
     """Of the research head."""
+    affordable: Callable[[Recipe], bool] = is_logistic
+    """Candidates that the case's tier can pay for; heads propose no others."""
 
     @property
     def view(self) -> GroupView:

@@ -231,7 +231,7 @@ def _participation(case: Case, fills: Lots | None, i: int) -> float:
     """Largest fill over the cap's share of the volume of the week before it, once a week of the fault was published."""
     if fills is None:
         return float("nan")
-    volume = case.world.deliveries.volume
+    volume = case.world.volume
     total = np.cumsum(np.nan_to_num(volume), axis=0)
     usual = np.full(volume.shape, np.nan)
     usual[WEEK + 1 :] = (total[WEEK:-1] - total[: -WEEK - 1]) / WEEK

@@ -68,13 +68,17 @@ def case_of(place: int, seed: int, setting: Setting | None = None) -> tuple[Case
 def run_job(job: Job) -> list[Row]:
     """Run all policies of a job and measure them."""
     case, fault = case_of(job.place, job.seed)
+    return rows_of(case, fault, Case(make_world(job.seed), case.fault_row, case.setting), job.policies)
+
+
+def rows_of(case: Case, fault: Fault, quiet: Case, policies: Sequence[str]) -> list[Row]:
+    """Run policies on a case and measure them; ``quiet`` is the same world without the fault."""
     records = []
-    for name in job.policies:
+    for name in policies:
         start = time.process_time()
         record = POLICIES[name].run(case)
         records.append(replace(record, seconds=time.process_time() - start))
     rows = measured(case, fault, records)
-    quiet = Case(make_world(job.seed), case.fault_row, case.setting)
     undamaged = worth(quiet, DoNothing().run(quiet))
     for row, record in zip(rows, records, strict=True):
         row["undamaged"] = undamaged

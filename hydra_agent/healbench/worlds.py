@@ -7,6 +7,7 @@ anew: nothing before its session moves.
 """
 
 from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from scipy.special import ndtr
 
 from hydra_agent.healbench.deliveries import Deliveries, deliver, known_position
 from hydra_agent.healbench.edge_sizes import DRAG, EDGES, PEAKED
-from hydra_agent.healbench.latent import PHI_POSITION, PHI_VIEW, Course, Latent, latent, specs_of
+from hydra_agent.healbench.latent import PHI_POSITION, PHI_VIEW, Course, latent, specs_of
 from hydra_agent.healbench.observed import HORIZON, observe
 from hydra_agent.view import GroupView
 from hydra_assets.home import DEFAULT_SIM_MARKETS
@@ -72,6 +73,38 @@ class Truth:
     planted: tuple[Planted, ...] = ()
 
 
+class KnownWorld(Protocol):
+    """What policies and measures need of a world, whoever made it: the tiers differ in nothing else."""
+
+    @property
+    def seed(self) -> int:
+        """What tells worlds apart."""
+        ...
+
+    @property
+    def view(self) -> GroupView:
+        """What is seen."""
+        ...
+
+    @property
+    def truth(self) -> Truth:
+        """What is not."""
+        ...
+
+    @property
+    def volume(self) -> Floats:
+        """Volume as published by the session's cutoff, ``[T, M]`` contracts."""
+        ...
+
+    def shown(self, view: GroupView) -> Self:
+        """The same world with its view edited."""
+        ...
+
+    def marked(self, planted: Planted) -> Self:
+        """The same world with one more fault on record."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BenchWorld:
     """A world: how it was made, what is seen of it, what is true of it."""
@@ -86,6 +119,11 @@ class BenchWorld:
     def terms(self) -> MarketTerms:
         """The markets' terms."""
         return self.truth.market.terms
+
+    @property
+    def volume(self) -> Floats:
+        """Volume as the exchange published it, ``[T, M]`` contracts."""
+        return self.deliveries.volume
 
     def on(self, course: Course) -> "BenchWorld":
         """The same world on another course; what was planted in deliveries or view before is gone."""
@@ -126,7 +164,7 @@ def _world(seed: int, config: WorldConfig, course: Course, planted: tuple[Plante
         course=course,
         gap=hidden.gap,
         known_gap=(hidden.view - known) / np.sqrt(2.0),
-        probability=probability_up(_label_mean(hidden, known, course.beta) + HORIZON * course.drift[:, None]),
+        probability=probability_up(label_mean(hidden.view, known, course.beta) + HORIZON * course.drift[:, None]),
         base=probability_up(np.broadcast_to(HORIZON * course.drift[:, None], known.shape)),
         next_mean=next_mean,
         market=view.market,
@@ -140,9 +178,12 @@ def probability_up(mean: Floats) -> Floats:
     return np.asarray(ndtr(PEAKED * mean / np.sqrt(HORIZON) - DRAG))
 
 
-def _label_mean(hidden: Latent, position: Floats, beta: Floats) -> Floats:
-    """Expected sum of the standardised returns that a label earns, t+2 to t+6, from the gaps of t+1 to t+5."""
+def label_mean(view: Floats, position: Floats, beta: Floats) -> Floats:
+    """Expected sum of the standardised returns that a label earns, t+2 to t+6, from the gaps of t+1 to t+5.
+
+    ``view`` and ``position`` ``[T, M]`` as known at the decision, ``beta`` ``[T]``.
+    """
     steps = np.arange(1, HORIZON + 1)
     view_part, position_part = float((PHI_VIEW**steps).sum()), float((PHI_POSITION**steps).sum())
-    gaps = (view_part * hidden.view - position_part * position) / np.sqrt(2.0)
+    gaps = (view_part * view - position_part * position) / np.sqrt(2.0)
     return np.asarray(beta[:, None] / np.sqrt(SESSIONS_PER_YEAR) * gaps)

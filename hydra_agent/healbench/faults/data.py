@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from hydra_agent.diagnose.causes import CauseCode
 from hydra_agent.healbench.deliveries import FEEDS, Column, Deliveries
 from hydra_agent.healbench.faults.protocol import FaultName
-from hydra_agent.healbench.worlds import BenchWorld, Planted
+from hydra_agent.healbench.worlds import BenchWorld, KnownWorld, Planted
 from hydra_agent.respond import ResponseCode
 from hydra_assets.models.recipe import THESIS_FEATURES
 
 Floats = NDArray[np.float64]
+W = TypeVar("W", bound=KnownWorld)
 
 UNIT_FACTOR = 100.0
 WITH_UNIT = tuple(column for column in Column if FEEDS[column].has_unit)
@@ -132,7 +133,7 @@ class CorruptedFeature:
     right_cause: ClassVar[CauseCode] = CauseCode.FEATURE_CORRUPTED
     right_response: ClassVar[ResponseCode] = ResponseCode.MASK_FEATURE
 
-    def apply(self, world: BenchWorld, rng: np.random.Generator) -> BenchWorld:
+    def apply(self, world: W, rng: np.random.Generator) -> W:
         """Change the feature's column, one of the thesis's where it is drawn."""
         feature = self.feature or THESIS_FEATURES[int(rng.integers(len(THESIS_FEATURES)))]
         kind = self.kind or tuple(Corruption)[int(rng.integers(len(Corruption)))]

@@ -1,6 +1,6 @@
 """A healing turn: experiments chosen by the heads, walked up to the seal, judged on every trial so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -18,7 +18,6 @@ from hydra_agent.judge.holdout import HOLDOUT_SESSIONS, judge_holdout
 from hydra_agent.observe.signals import Family, Level
 from hydra_agent.past import HOLDOUT_WEALTH, OUTCOMES, TriedExperiment, VerdictCode
 from hydra_agent.playbook.proposal import Proposal
-from hydra_assets.models.linear import Logistic
 from hydra_assets.models.recipe import Recipe
 from hydra_assets.stats.alpha_wealth import Durable, Opening, WealthEvent, spend
 from hydra_assets.verdict import Severity, Verdict
@@ -27,10 +26,11 @@ K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
-class Linear:
-    """A head without its boosted trees, which the statistical tier cannot pay for."""
+class Affordable:
+    """A head without what a case cannot pay for."""
 
     head: Head
+    affordable: Callable[[Recipe], bool]
 
     @property
     def name(self) -> str:
@@ -43,15 +43,15 @@ class Linear:
         return self.head.every_sessions
 
     def propose(self, situation: Situation) -> list[Proposal]:
-        """Proposals whose model is logistic."""
+        """Proposals whose recipe can be paid for."""
         champion = situation.champion
-        return [one for one in self.head.propose(situation) if isinstance(one.recipe(champion).model, Logistic)]
+        return [one for one in self.head.propose(situation) if self.affordable(one.recipe(champion))]
 
 
 def heads_of(case: Case) -> tuple[Head, ...]:
-    """HYDRA's heads as the statistical tier can pay for them, the research head with the case's providers."""
+    """HYDRA's heads as the case can pay for them, the research head with the case's providers."""
     own = [replace(head, providers=case.providers) if isinstance(head, ResearchHead) else head for head in HEADS]
-    return tuple(Linear(head) for head in own)
+    return tuple(Affordable(head, case.affordable) for head in own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Court:
         walks = self.case.lab.walk({key: recipe, "champion": champion}, row + 1)
         returns = played(self.case.market, list(walks.values()))
         sealed = slice(row + 1 - HOLDOUT_SESSIONS, row + 1)
-        found = judge_holdout(returns, True, sealed, level, recipe.reach_sessions)
+        found = judge_holdout(returns, True, sealed, level, max(recipe.reach_sessions, champion.reach_sessions))
         self.wealth.append(Opening(key, level, found.passed))
         return found.passed
 
