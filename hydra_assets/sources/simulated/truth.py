@@ -141,8 +141,8 @@ def _front(market: SimulatedMarket) -> NDArray[np.int64]:
     return np.array([position[month] for month in front_contracts(market.path.spec, sessions).to_list()])
 
 
-def _expected_gap(market: SimulatedMarket, knowledge: Knowledge) -> Array:
-    """Gap as the oracle sees it at each session's cutoff, ``[n]``."""
+def expected_gap(market: SimulatedMarket, knowledge: Knowledge) -> Array:
+    """Gap between the options' view and the positions as the oracle sees it at each session's cutoff, ``[n]``."""
     path = market.path
     if knowledge is Knowledge.LATENT:
         return path.gap
@@ -179,7 +179,7 @@ def _oracle(
     now, then = price[rows, held], price[rows + 1, held]
     sd = market.curve.sd[rows + 1, held]
     lot = spec.multiplier * now
-    signal = edge[:-1] * np.sqrt(SESSIONS_PER_YEAR) * _expected_gap(market, knowledge)[:-1]
+    signal = edge[:-1] * np.sqrt(SESSIONS_PER_YEAR) * expected_gap(market, knowledge)[:-1]
     wanted = RISK_PER_MARKET * signal / (sd * lot)
     lots = np.zeros(n - 1)
     for k in range(first, last):
