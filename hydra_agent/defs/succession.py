@@ -197,7 +197,7 @@ def _amend(parts: Parts, watch: GroupWatch, reigning: Champion, run_id: str) -> 
     history = parts.history(watch.group, session_of(watch.view, row))
     plain = replace(reigning, model=replace(reigning.model, offset=0.0))
     own = said_by("plain", reigning.model.recipe, history.features, history.market, lambda _: plain)
-    due = outcomes_due(watch.view.of(own.recipe.label), replace(watch.reigns[-1], walk=own))
+    due = outcomes_due(watch.view, replace(watch.reigns[-1], walk=own))
     up, said = (values.reshape(-1) for values in due)
     known = np.flatnonzero(np.isfinite(up) & np.isfinite(said))[-RECENT_OUTCOMES:]
     model = amended(reigning.model, response, up[known], said[known])

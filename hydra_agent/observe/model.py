@@ -21,12 +21,12 @@ champion it does not trade, and waiting for half costs half as much again (``hea
 
 
 def outcomes_due(view: GroupView, reign: Reign) -> tuple[Floats, Floats]:
-    """Outcomes and the probabilities said of them, at the row that made them known: both ``[T, M]``.
+    """Outcomes by the reign's label and the probabilities said of them, at the rows that made them known: ``[T, M]``.
 
     Decisions of neighbouring sessions share most of their outcome, so of each market every horizon-th counts; markets
     take turns.
     """
-    horizon = reign.walk.recipe.horizon_sessions
+    view, horizon = view.of(reign.walk.recipe.label), reign.walk.recipe.horizon_sessions
     up, said = np.full(view.up.shape, np.nan), np.full(view.up.shape, np.nan)
     for j in range(view.up.shape[1]):
         rows = np.arange(reign.since + j % horizon, len(view), horizon)
