@@ -11,13 +11,14 @@ Homes are kept in the folder: a repeated command goes on with those that are the
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from rich.console import Console
@@ -38,7 +39,7 @@ from hydra_agent.healbench.scores import HYDRA, headline, targets
 from hydra_agent.healbench.suite import rows_of
 from hydra_agent.healbench.worlds import Planted, WorldConfig, make_world
 from hydra_assets.models.recipe import BOOSTED, FIRST_RECIPES
-from studies.full_chain.homes import Plan, brought_up, read_world, row_of_session
+from studies.full_chain.homes import Made, Plan, brought_up, read_world, row_of_session
 
 FIRST_SEED = 1
 FAULT_SESSION = 1008
@@ -107,28 +108,37 @@ class Progress:
         self.last, self.cpu = now, cpu
 
 
-def full_rows(folder: Path, seed: int, options: argparse.Namespace, say: Progress) -> tuple[list[Row], float]:
-    """Rows of one seed under all faults, and the seconds that its homes took when they were made."""
-    plan = Plan(seed, options.years, FAULT_SESSION)
-    spent = 0.0
+def homes_of(folder: Path, options: argparse.Namespace, say: Progress) -> dict[tuple[int, float | None], Made]:
+    """Homes of all seeds, by seed and break, made side by side; the one without a break is always there."""
+    afters = dict.fromkeys([None, *(FAULTS[name].after for name in options.faults)])
+    seeds = range(options.first_seed, options.first_seed + options.worlds)
+    plans = [Plan(seed, options.years, FAULT_SESSION, after) for seed in seeds for after in afters]
+    out = {}
+    with ThreadPoolExecutor(options.workers) as pool:
+        for plan, made in zip(plans, pool.map(lambda plan: brought_up(folder, plan), plans), strict=True):
+            out[plan.seed, plan.after] = made
+            say(f"home {plan.name}, made in {made.seconds:.0f} s and {made.cpu_seconds:.0f} s CPU")
+    return out
 
-    @lru_cache(maxsize=2)
+
+def full_rows(
+    seed: int, homes: Mapping[tuple[int, float | None], Made], options: argparse.Namespace, say: Progress
+) -> list[Row]:
+    """Rows of one seed under all faults."""
+
+    @cache
     def world_of(after: float | None) -> tuple[HomeWorld, int]:
-        nonlocal spent
-        home, seconds = brought_up(folder, replace(plan, after=after))
-        spent += seconds
+        home = homes[seed, after].home
         world = read_world(home)
-        row = row_of_session(home, world.view, FAULT_SESSION)
-        say(f"home {home.name} ({seconds:.0f} s when it was made), {len(world.view)} sessions, fault in row {row}")
-        return world, row
+        return world, row_of_session(home, world.view, FAULT_SESSION)
 
     out = []
     for name in options.faults:
         quiet, row = world_of(None)
         case, fault = home_case(world_of(FAULTS[name].after)[0], row, name)
         out += rows_of(case, fault, home_case(quiet, row, "F0")[0], options.policies)
-        say(f"full chain, seed {seed}, {name}")
-    return out, spent
+        say(f"full chain, seed {seed}, {name}: {len(quiet.view)} sessions, fault in row {row}")
+    return out
 
 
 def agreement_table(found: Sequence[Agreement], worlds: int) -> Table:
@@ -148,17 +158,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console, say = Console(width=None if sys.stdout.isatty() else 180, highlight=False), Progress()
     rows: list[Row] = []
     others: list[Row] = []
-    spent = 0.0
     with ExitStack() as stack:
-        folder = options.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hydra-full-chain-")))
+        folder = options.out or Path(stack.enter_context(TemporaryDirectory(prefix="hydra-full-chain-")))
+        homes = homes_of(folder / "homes", options, say)
         seeds = range(options.first_seed, options.first_seed + options.worlds)
         for seed in seeds:
-            found, seconds = full_rows(folder / "homes", seed, options, say)
-            rows, spent = rows + found, spent + seconds
+            rows += full_rows(seed, homes, options, say)
         for seed in seeds:
-            others += [
-                row for name in options.faults for row in statistical_rows(seed, options.years, name, options.policies)
-            ]
+            for name in options.faults:
+                others += statistical_rows(seed, options.years, name, options.policies)
         say("statistical tier")
         full, statistical = frame_of(rows), frame_of(others)
         for title, frame in (("Statistical tier", statistical), ("Full chain", full)):
@@ -171,8 +179,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     agreed = agreements(full, statistical)
     console.print(agreement_table(agreed, options.worlds))
     console.print(
-        f"{options.worlds} world(s) of {options.years} years, seeds from {options.first_seed}; homes {spent:.0f} s "
-        f"when they were made, all of this command {time.monotonic() - say.start:.0f} s"
+        f"{options.worlds} world(s) of {options.years} years, seeds from {options.first_seed}; "
+        f"homes {sum(made.seconds for made in homes.values()):.0f} s one after the other "
+        f"({sum(made.cpu_seconds for made in homes.values()):.0f} s CPU) when they were made, "
+        f"all of this command {time.monotonic() - say.start:.0f} s"
     )
     clashes = [f"{each.fault}: {pair}" for each in agreed for pair in each.contradictions]
     for clash in clashes:
@@ -190,6 +200,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--faults", type=_words, default=tuple(FAULTS), help=f"of {', '.join(FAULTS)}, by comma")
     parser.add_argument("--policies", type=_words, default=POLICIES, help="by comma; the ends are always among them")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument("--workers", type=int, default=2, help="homes that are made side by side")
     parser.add_argument("--out", type=Path, default=None, help="folder of homes and results; temporary if none")
     options = parser.parse_args(arguments)
     if unknown := set(options.faults) - set(FAULTS):

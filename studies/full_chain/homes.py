@@ -33,8 +33,9 @@ LAST = date(2026, 11, 20)
 NOW = "2026-11-20T23:30:00+00:00"
 EDGE = EDGES[1.0]
 """Attainable net Sharpe ratio of about 1, as in the statistical tier."""
+LOG = "backfill.log"
 FINISHED = "full_chain.json"
-"""Written into a home once all of its datasets are there; a home without it is begun again where it ended."""
+"""Written into a home once all of its datasets are there; a home without it is backfilled again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,21 @@ class Plan:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A home, and the seconds that making it took when it was made; processor time without the database's."""
+
+    home: Path
+    seconds: float
+    cpu_seconds: float
+
+
 class HomeMakingError(Exception):
     """A home could not be made; the message has the command's last lines."""
 
 
-def brought_up(folder: Path, plan: Plan) -> tuple[Path, float]:
-    """Make a home of its own database, or find it made; its path and the seconds that making it took (then).
+def brought_up(folder: Path, plan: Plan) -> Made:
+    """Make a home with a database of its own, or find it made.
 
     Raises
     ------
@@ -101,24 +111,29 @@ def brought_up(folder: Path, plan: Plan) -> tuple[Path, float]:
         raise HomeMakingError(msg)
     if not done.exists():
         write_home(home, plan.config())
-        done.write_text(json.dumps({"seconds": _backfilled(home)}), encoding="utf-8")
-    return home, float(json.loads(done.read_text(encoding="utf-8"))["seconds"])
+        seconds, cpu_seconds = _backfilled(home)
+        done.write_text(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds}), encoding="utf-8")
+    return Made(home, **json.loads(done.read_text(encoding="utf-8")))
 
 
-def _backfilled(home: Path) -> float:
+def _backfilled(home: Path) -> tuple[float, float]:
+    """Seconds and processor seconds of the command."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HYDRA_", "DAGSTER_"))}
     environment |= {"HYDRA_HOME": str(home.absolute()), "HYDRA_NOW": NOW}
-    start = time.monotonic()
     command = [str(Path(sys.executable).parent / "hydra"), "backfill"]
+    start = time.monotonic()
     try:
-        with (home / "backfill.log").open("w", encoding="utf-8") as log:
-            code = subprocess.run(command, env=environment, stdout=log, stderr=log, check=False).returncode  # noqa: S603  our own command line
+        with (home / LOG).open("w", encoding="utf-8") as log:
+            running = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603  our own command
+            # Homes are made side by side, so what each one costs is asked of its own process.
+            _, status, usage = os.wait4(running.pid, 0)
+            running.returncode = os.waitstatus_to_exitcode(status)
     finally:
         EmbeddedPostgres(home).stop()
-    if code:
-        tail = (home / "backfill.log").read_text(encoding="utf-8").splitlines()[-10:]
-        raise HomeMakingError("\n".join([f"hydra backfill of {home} ended with {code}", *tail]))
-    return time.monotonic() - start
+    if running.returncode:
+        tail = (home / LOG).read_text(encoding="utf-8").splitlines()[-10:]
+        raise HomeMakingError("\n".join([f"hydra backfill of {home} ended with {running.returncode}", *tail]))
+    return time.monotonic() - start, usage.ru_utime + usage.ru_stime
 
 
 def read_world(home: Path) -> HomeWorld:

@@ -1,5 +1,6 @@
 """The full-chain tier of the healing benchmark on worlds without options, and on one small home (endurance)."""
 
+import time
 from functools import cache
 from pathlib import Path
 
@@ -144,8 +145,12 @@ def test_the_command_refuses_what_it_cannot_run() -> None:
 @pytest.mark.endurance
 def test_a_home_from_quotes_on_is_a_world_of_the_benchmark(tmp_path: Path) -> None:
     plan = Plan(SEED, 1, 100, -1.0, SHARPE, ("SIM_HE", "SIM_LE"))
-    home, seconds = brought_up(tmp_path, plan)
-    assert brought_up(tmp_path, plan) == (home, seconds)
+    made = brought_up(tmp_path, plan)
+    home = made.home
+    assert 0.0 < made.cpu_seconds < made.seconds * 4
+    began = time.monotonic()
+    assert brought_up(tmp_path, plan) == made
+    assert time.monotonic() - began < made.seconds / 4
     assert (home / FINISHED).exists()
     found = read_world(home)
     row = row_of_session(home, found.view, 100)
