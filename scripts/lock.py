@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 HEADER = """\
 # Every package that HYDRA and its tests run on, by version and digest; written by `uv run scripts/lock.py`.
-# Install exactly this with: uv pip install --require-hashes -r requirements.lock && uv pip install --no-deps -e .
+# Install exactly this, and nothing that a package asks for besides, with
+#     uv pip install --no-deps --require-hashes -r requirements.lock && uv pip install --no-deps -e .
 """
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?==(?P<version>[^ ;\\]+)", re.MULTILINE)
 
@@ -72,6 +73,13 @@ def complaints(lock_text: str, project: dict[str, object]) -> list[str]:
     return out
 
 
+def overriding(lock_text: str, project: dict[str, object]) -> str:
+    """The lock's entries of packages that pyproject.toml overrides, against what another package asks for."""
+    names = {normalised(Requirement(text).name) for text in project["tool"]["uv"]["override-dependencies"]}  # type: ignore[index]
+    entries = re.split(r"\n(?=[A-Za-z0-9])", lock_text)
+    return "\n".join(entry for entry in entries if normalised(entry.split("==")[0]) in names)
+
+
 def write(*, upgrade: bool) -> None:
     """Resolve and write the lock."""
     _uv("lock", *(["--upgrade"] if upgrade else []))
@@ -85,7 +93,8 @@ def write(*, upgrade: bool) -> None:
 
 def check() -> int:
     """Print complaints; then let the resolver look at the whole set, hashes included, without installing anything."""
-    found = complaints(LOCK.read_text(encoding="utf-8"), tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8")))
+    text, project = LOCK.read_text(encoding="utf-8"), tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    found = complaints(text, project)
     for line in found:
         print(f"requirements.lock: {line}; run `uv run scripts/lock.py`")
     if found:
@@ -93,7 +102,10 @@ def check() -> int:
     with tempfile.TemporaryDirectory() as empty:
         # From another directory: there uv does not add this project's constraints, which carry no hash.
         _uv("venv", "--quiet", empty, where=Path(empty))
-        dry = ("pip", "install", "--dry-run", "--quiet", "--require-hashes", "--python", empty, "-r", str(LOCK))
+        overrides = Path(empty) / "overrides.txt"
+        overrides.write_text(overriding(text, project), encoding="utf-8")
+        held = ("--require-hashes", "--override", str(overrides), "--python", empty, "-r", str(LOCK))
+        dry = ("pip", "install", "--dry-run", "--quiet", *held)
         _uv(*dry, where=Path(empty))
     print("requirements.lock answers pyproject.toml")
     return 0
