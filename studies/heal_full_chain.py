@@ -174,8 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tables(console, frame, regrets(frame), targets(frame))
             console.print(str(headline(frame)), soft_wrap=True)
         if options.out is not None:
-            write(options.out / "full", full, regrets(full))
-            write(options.out / "statistical", statistical, regrets(statistical))
+            write(options.out / "full", full, regrets(full), targets(full))
+            write(options.out / "statistical", statistical, regrets(statistical), targets(statistical))
     agreed = agreements(full, statistical)
     console.print(agreement_table(agreed, options.worlds))
     console.print(

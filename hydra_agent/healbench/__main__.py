@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in checks_lines(hostile, tampered):
         console.print(line)
     if options.out is not None:
-        write(options.out, frame, summary)
+        write(options.out, frame, summary, found)
         console.print(f"written to {options.out}")
     seconds = time.monotonic() - start
     seeds = f"seeds {options.first_seed} to {options.first_seed + max(worlds, quiet) - 1}"
@@ -88,7 +88,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--policies", type=_words, default=(), help=f"of {', '.join(POLICIES)}; separated by semicolons"
     )
-    parser.add_argument("--out", type=Path, default=None, help="folder for Parquet and the picture")
+    parser.add_argument("--out", type=Path, default=None, help="folder for Parquet, tables in Markdown and the picture")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args(arguments)
     if unknown := set(options.policies) - set(POLICIES):

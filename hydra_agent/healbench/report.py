@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hydra_agent.healbench.checks import Count
+from hydra_agent.healbench.markdown import page
 from hydra_agent.healbench.measure import Row
 from hydra_agent.healbench.scores import (
     HEADLINE_FAULTS,
@@ -21,7 +22,7 @@ from hydra_agent.healbench.scores import (
     regret,
 )
 
-RUNS, SUMMARY, PICTURE = "runs.parquet", "regret.parquet", "regret.png"
+RUNS, SUMMARY, PICTURE, PAGE = "runs.parquet", "regret.parquet", "regret.png", "tables.md"
 
 
 def frame_of(rows: Sequence[Row]) -> pl.DataFrame:
@@ -95,11 +96,12 @@ def checks_lines(hostile: Count, tampered: Count) -> list[str]:
     ]
 
 
-def write(folder: Path, frame: pl.DataFrame, summary: pl.DataFrame) -> None:
-    """Runs and summary as Parquet, and the regrets drawn."""
+def write(folder: Path, frame: pl.DataFrame, summary: pl.DataFrame, targets: Sequence[Target]) -> None:
+    """Runs and summary as Parquet, all tables as Markdown, and the regrets drawn."""
     folder.mkdir(parents=True, exist_ok=True)
     frame.write_parquet(folder / RUNS)
     summary.write_parquet(folder / SUMMARY)
+    (folder / PAGE).write_text(page(frame, summary, targets), encoding="utf-8")
     draw(folder / PICTURE, summary.filter(pl.col("figure") == "regret"))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from hydra_agent.healbench import __main__ as command
 from hydra_agent.healbench.checks import Count, hostile_replies, tampered_journal
+from hydra_agent.healbench.markdown import page
 from hydra_agent.healbench.report import regrets
 from hydra_agent.healbench.scores import (
     Estimate,
@@ -149,6 +150,18 @@ def test_nothing_gets_past_the_reader_and_no_edit_past_the_chain() -> None:
     assert hostile_replies(200) == Count(0, 200)
     found = tampered_journal(6)
     assert found.found == found.of > 50
+
+
+def test_the_page_has_every_table_and_every_policy() -> None:
+    rows = frame({("F1", "do nothing"): [1.0] * 6, ("F1", "hydra"): [1.5] * 6, ("F1", "oracle"): [2.0] * 6})
+    text = page(rows, regrets(rows), targets(rows))
+    assert "| hydra | 0.50 [0.50, 0.50] |" in text
+    assert "| takes of do nothing's profit | 0.00 [0.00, 0.00] |" in text
+    assert "| hydra | 0 | 0 (≤ 5.40% a year) | 0 (≤ 5.40% a year) | - | 6 of 6, 30 | 0 of 6 |" in text
+    assert "| F1 | none | none 6 | 0 |" in text
+    assert "Top-1 diagnosis 1.00" in text
+    for block in text.split("\n\n"):
+        assert len({line.count("|") for line in block.splitlines()}) == 1
 
 
 def test_harm_fails_the_command_and_slow_healing_does_not() -> None:
