@@ -32,6 +32,7 @@ class Quote:
         return sum(sides) / len(sides) if sides else None
 
 
+UNLIMITED = 1 << 30
 Tape = Callable[[int], Mapping[int, Quote]]
 """The simulated market: quotes by contract id that are new in a step."""
 
@@ -64,17 +65,19 @@ class Book:
     def __init__(self, liquidity: Liquidity) -> None:
         self.quote = Quote(None, None)
         self._liquidity = liquidity
-        self._taken = {Side.BUY: 0, Side.SELL: 0}
+        self._of_quote = {Side.BUY: 0, Side.SELL: 0}
+        self._of_step = {Side.BUY: 0, Side.SELL: 0}
         self._resting: set[int] = set()
 
     def show(self, quote: Quote) -> None:
-        """A new quote: its size is whole again."""
+        """A new quote: its size is whole again, what the step allows is not."""
         self.quote = quote
-        self.refresh()
+        self._of_quote = {Side.BUY: 0, Side.SELL: 0}
 
     def refresh(self) -> None:
         """A new step under the same quote."""
-        self._taken = {Side.BUY: 0, Side.SELL: 0}
+        self._of_quote = {Side.BUY: 0, Side.SELL: 0}
+        self._of_step = {Side.BUY: 0, Side.SELL: 0}
 
     def match(self, orders: Sequence[BrokerOrder]) -> list[Match]:
         """What fills now, of these live orders."""
@@ -83,7 +86,8 @@ class Book:
             price = self._price(order)
             quantity = min(order.remaining, self._available(order.side)) if price is not None else 0
             if price is not None and quantity > 0:
-                self._taken[order.side] += quantity
+                self._of_quote[order.side] += quantity
+                self._of_step[order.side] += quantity
                 matches.append(Match(order.perm_id, quantity, price))
             if price is None:
                 self._resting.add(order.perm_id)
@@ -104,8 +108,10 @@ class Book:
 
     def _available(self, side: Side) -> int:
         _, size = self._touch(side)
-        limits = [limit for limit in (size, self._liquidity.per_step) if limit is not None]
-        return min(limits) - self._taken[side] if limits else 1 << 30
+        allowed = self._liquidity.per_step
+        left_of_quote = UNLIMITED if size is None else size - self._of_quote[side]
+        left_of_step = UNLIMITED if allowed is None else allowed - self._of_step[side]
+        return min(left_of_quote, left_of_step)
 
 
 def _priority(order: BrokerOrder) -> tuple[float, int]:

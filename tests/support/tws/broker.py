@@ -7,7 +7,7 @@ Whatever happens is told to ``emit`` in the order in which TWS reports it: execu
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from .account import Account, effective
+from .account import Account
 from .book import Book, Liquidity, Match, Quote
 from .clock import VirtualClock
 from .contracts import Catalogue
@@ -52,6 +52,8 @@ class Broker:
         self._director = director
         self.emit = emit
         self._books: dict[int, Book] = {}
+        self._latest: dict[str, BrokerExecution] = {}
+        self._fills_of: dict[int, list[str]] = {}
         self._corrections: list[tuple[int, str, Correct]] = []
         self._next_perm_id = terms.first_perm_id
 
@@ -63,7 +65,7 @@ class Broker:
     @property
     def fills(self) -> list[BrokerExecution]:
         """Each fill once, as its last revision says; busted ones left out."""
-        return [execution for execution in effective(self.executions.values()) if execution.quantity]
+        return [execution for execution in self._latest.values() if execution.quantity]
 
     def book(self, con_id: int) -> Book:
         """A contract's book."""
@@ -119,7 +121,7 @@ class Broker:
     def correct(self, exec_id: str, price: float | None, quantity: int | None) -> BrokerExecution:
         """The next revision of a fill. Position, costs and its order follow."""
         base = exec_id.rpartition(".")[0]
-        last = max((e for e in self.executions.values() if e.base == base), key=lambda e: e.revision)
+        last = self._latest[base]
         revised = replace(
             last,
             exec_id=f"{base}.{last.revision + 1:02d}",
@@ -127,7 +129,7 @@ class Broker:
             quantity=last.quantity if quantity is None else quantity,
         )
         revised = replace(revised, commission=self._commission(revised.quantity))
-        self.executions[revised.exec_id] = revised
+        self._keep(revised)
         self.account.rebuild(revised.con_id, self.executions.values())
         order = self.orders.get(revised.perm_id)
         if order:
@@ -162,11 +164,11 @@ class Broker:
             realized_pnl=None,
         )
         execution = replace(execution, realized_pnl=self.account.fill(execution))
-        self.executions[execution.exec_id] = execution
+        self._keep(execution)
         if order:
             order = self.orders[order.perm_id] = replace(self._filled(order), last_price=match.price)
             execution = replace(execution, average_price=order.average_price)
-            self.executions[execution.exec_id] = execution
+            self._keep(execution)
         self._report(execution, order)
         for correction in corrections:
             if correction.steps:
@@ -175,11 +177,18 @@ class Broker:
                 self.correct(execution.exec_id, correction.price, correction.quantity)
 
     def _filled(self, order: BrokerOrder) -> BrokerOrder:
-        fills = [fill for fill in self.fills if fill.perm_id == order.perm_id]
+        fills = [self._latest[base] for base in self._fills_of.get(order.perm_id, [])]
         filled = sum(fill.quantity for fill in fills)
         average = sum(fill.quantity * fill.price for fill in fills) / filled if filled else 0.0
         status = Status.FILLED if filled >= order.quantity else order.status
         return replace(order, filled=filled, average_price=average, status=status)
+
+    def _keep(self, execution: BrokerExecution) -> None:
+        base = execution.base
+        if base not in self._latest:
+            self._fills_of.setdefault(execution.perm_id, []).append(base)
+        self._latest[base] = execution
+        self.executions[execution.exec_id] = execution
 
     def _report(self, execution: BrokerExecution, order: BrokerOrder | None) -> None:
         number = order.number if order else None

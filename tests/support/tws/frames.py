@@ -18,7 +18,7 @@ class ProtocolError(ValueError):
 
 def encode(fields: Sequence[str]) -> bytes:
     """One frame."""
-    payload = "".join(f"{field}\0" for field in fields).encode()
+    payload = ("\0".join(fields) + "\0" if fields else "").encode()
     return _LENGTH.pack(len(payload)) + payload
 
 

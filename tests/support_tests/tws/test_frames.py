@@ -8,7 +8,7 @@ from tests.support.tws.clock import START
 from tests.support.tws.fields import UNSET_DOUBLE, flag, number, stamp, text, whole
 from tests.support.tws.frames import HELLO, FrameReader, ProtocolError, cut, encode, split_fields, version_range
 
-FIELDS = st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",))), max_size=8)
+FIELDS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), max_size=8)
 
 
 def test_a_frame_by_hand() -> None:
