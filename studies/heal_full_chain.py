@@ -142,13 +142,14 @@ def full_rows(
 
 
 def agreement_table(found: Sequence[Agreement], worlds: int) -> Table:
-    """Signs and orders side by side."""
+    """Signs and orders side by side, the best policy first with its regret (F0: share of do nothing's profit lost)."""
     columns = ("fault", "hydra less do nothing, full", "statistical", "sign", "order, full chain", "statistical", "tau")
     shown = Table(*columns, title=f"agreement of the tiers, {worlds} world(s) each, Student's 90 % intervals")
     for each in found:
-        orders = (" < ".join(side.order) for side in (each.full, each.statistical))
-        better = (f"{side.better}" for side in (each.full, each.statistical))
-        shown.add_row(each.fault, *better, "same" if each.same_sign else "OTHER", *orders, f"{each.tau:+.2f}")
+        sides = (each.full, each.statistical)
+        orders = ("\n".join(f"{side.figures[name]:5.2f} {name}" for name in side.order) for side in sides)
+        sign = "same" if each.same_sign else "OTHER"
+        shown.add_row(each.fault, *(str(side.better) for side in sides), sign, *orders, f"{each.tau:+.2f}")
     return shown
 
 
@@ -198,7 +199,9 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--worlds", type=int, default=4)
     parser.add_argument("--years", type=int, default=6, help=f"length of a world, at least {LEAST_YEARS}")
     parser.add_argument("--faults", type=_words, default=tuple(FAULTS), help=f"of {', '.join(FAULTS)}, by comma")
-    parser.add_argument("--policies", type=_words, default=POLICIES, help="by comma; the ends are always among them")
+    parser.add_argument(
+        "--policies", type=_words, default=POLICIES, help="by comma; HYDRA and the ends are always among them"
+    )
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
     parser.add_argument("--workers", type=int, default=2, help="homes that are made side by side")
     parser.add_argument("--out", type=Path, default=None, help="folder of homes and results; temporary if none")
@@ -207,7 +210,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"no fault {', '.join(sorted(unknown))}")
     if options.years < LEAST_YEARS or options.worlds < 1:
         parser.error(f"a fault needs {LEAST_YEARS} years and a world")
-    options.policies = tuple(dict.fromkeys((DO_NOTHING, *options.policies, ORACLE)))
+    options.policies = tuple(dict.fromkeys((DO_NOTHING, *options.policies, HYDRA, ORACLE)))
     return options
 
 

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from hydra_agent.diagnose.causes import Diagnosis
@@ -24,7 +25,17 @@ from hydra_assets.models.recipe import BOOSTED, FIRST_RECIPES
 from hydra_assets.replay.inputs import market_arrays
 from hydra_assets.sources.simulated.source import world_of
 from hydra_assets.sources.simulated.world import Edge, EdgeKind
-from studies.full_chain.homes import FINISHED, HomeMakingError, Plan, brought_up, hidden, read_world, row_of_session
+from studies import heal_full_chain
+from studies.full_chain.homes import (
+    FINISHED,
+    HomeMakingError,
+    Made,
+    Plan,
+    brought_up,
+    hidden,
+    read_world,
+    row_of_session,
+)
 from studies.heal_full_chain import FAULTS, home_case, main
 from studies.recipes import with_held_contracts
 from studies.worlds import fast_world
@@ -140,6 +151,29 @@ def test_the_command_refuses_what_it_cannot_run() -> None:
     for words in (["--faults", "F7"], ["--years", "4"], ["--worlds", "0"]):
         with pytest.raises(SystemExit):
             main(words)
+
+
+def test_the_command_holds_the_tiers_against_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[Plan] = []
+
+    def pretend(folder: Path, plan: Plan) -> Made:
+        made.append(plan)
+        return Made(folder / plan.name, 1.0, 1.0)
+
+    monkeypatch.setattr(heal_full_chain, "brought_up", pretend)
+    monkeypatch.setattr(heal_full_chain, "read_world", lambda home: world(SHARPE, -1.0 if "x-1" in home.name else None))
+    monkeypatch.setattr(heal_full_chain, "row_of_session", lambda *_: SESSION)
+    words = ["--worlds", "1", "--years", "5", "--faults", "F1x-1", "--policies", "do nothing", "--out", str(tmp_path)]
+    assert main(words) == 0
+    assert [plan.after for plan in made] == [None, -1.0]
+    said = capsys.readouterr().out
+    assert "agreement of the tiers" in said
+    assert "one world: no interval" in said
+    rows = [pl.read_parquet(tmp_path / tier / "runs.parquet") for tier in ("full", "statistical")]
+    assert [list(frame["policy"]) for frame in rows] == [["do nothing", "hydra", "oracle"]] * 2
+    assert rows[0]["value"][0] != rows[1]["value"][0]
 
 
 @pytest.mark.endurance
