@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from ib_async import Contract, LimitOrder, MarketOrder, Order
 
 from tests.support.tws import Quote
 
 P = ParamSpec("P")
+LIMIT_S = 20.0
 APRIL, MAY, JUNE = 1000, 1001, 1002
 QUOTE = Quote(bid=84.975, ask=85.025, last=85.0)
 
@@ -34,12 +35,12 @@ def _order(action: str, quantity: int, limit: float | None, ref: str) -> Order:
     return LimitOrder(action, quantity, limit, orderRef=ref, tif="DAY")
 
 
-def on_a_loop(test: Callable[P, Coroutine[object, object, None]]) -> Callable[P, None]:
+def on_a_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     """A test that is a coroutine; what the client logs of provoked failures is kept off the screen."""
 
     @wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         logging.getLogger("ib_async").setLevel(logging.CRITICAL)
-        asyncio.run(test(*args, **kwargs))
+        asyncio.run(asyncio.wait_for(test(*args, **kwargs), LIMIT_S))
 
     return run

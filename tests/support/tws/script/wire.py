@@ -90,12 +90,16 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The request has no effect and is answered by an error."""
+    """The request has no effect and is answered by an error.
+
+    ``ib_async`` 2.1.0 ends the request by it, as if the answer were empty; but it takes 321 and other codes for
+    warnings, which end nothing.
+    """
 
     request: Ask
     nth: int = 1
-    code: int = 321
-    words: str = "Error validating request"
+    code: int = 322
+    words: str = "Error processing request"
 
 
 WireFault = Drop | Duplicate | Postpone | Delay | Split | Coalesce | Reset
