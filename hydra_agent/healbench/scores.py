@@ -57,7 +57,7 @@ def resampled(rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]], figure: C
         return Estimate(figure(*rows.sum(axis=0)), nothing, nothing, len(rows))
     choice = np.random.default_rng(RESAMPLE_SEED).integers(len(rows), size=(RESAMPLES, len(rows)))
     found = np.array([figure(*total) for total in rows[choice].sum(axis=1)])
-    low, high = np.nanquantile(found, [0.05, 0.95])
+    low, high = np.nanquantile(found, [0.05, 0.95]) if np.isfinite(found).any() else (nothing, nothing)
     return Estimate(figure(*rows.sum(axis=0)), float(low), float(high), len(rows))
 
 
