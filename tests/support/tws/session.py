@@ -1,5 +1,6 @@
 """One connection: handshake, requests in, messages out. Bytes in, actions out; it touches no socket."""
 
+import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,9 @@ class Session:
                     self._greet(payload)
                 else:
                     self._request(split_fields(payload))
-        except (ProtocolError, ValueError, IndexError) as problem:
-            self.tws.complaints.append(repr(problem))
+        except Exception as problem:
+            # A loop only logs what a protocol raises, and the test would go on without noticing.
+            self.tws.complaints.append("".join(traceback.format_exception(problem)))
             self.outbox.end(reset=False)
 
     def take(self) -> Iterator[Action]:

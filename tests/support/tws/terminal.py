@@ -57,7 +57,7 @@ class Terminal:
         self.heard: list[tuple[str, ...]] = []
         """Every request of every client, as fields."""
         self.complaints: list[str] = []
-        """What clients sent that is no protocol."""
+        """What clients sent that is no protocol, or could not be answered; a test asserts that it is empty."""
         self._lost: Lost | None = None
         self._held: list[BrokerEvent] = []
         self._held_orders: list[Callable[[], None]] = []
