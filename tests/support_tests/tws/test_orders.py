@@ -195,6 +195,26 @@ async def test_refusals(order: object, contract: object, code: int, status: str)
 
 
 @on_a_loop
+async def test_an_order_id_below_the_highest_is_error_103() -> None:
+    """Whether it was used or not; the order itself is none of the broker's."""
+    async with LoopbackTws() as server, connected(server) as ib:
+        codes: list[tuple[int, int]] = []
+        ib.errorEvent += lambda request, code, _words, _contract: codes.append((request, code))
+        for order_id in (50, 49, 51):
+            order = buy(1, 84.0)
+            order.orderId = order_id
+            ib.placeOrder(future(), order)
+        await settle(ib)
+        assert codes == [(49, 103)]
+        assert {trade.order.orderId: trade.orderStatus.status for trade in ib.trades()} == {
+            50: "Submitted",
+            49: "Cancelled",
+            51: "Submitted",
+        }
+        assert [order.order_id for order in server.tws.broker.orders.values()] == [50, 51]
+
+
+@on_a_loop
 async def test_day_orders_end_with_the_day() -> None:
     async with LoopbackTws() as server, connected(server) as ib:
         day = ib.placeOrder(future(), buy(1, 84.0))
