@@ -73,8 +73,9 @@ def _feed(feed: Feed, features: pl.DataFrame, curve: pl.DataFrame, market: Marke
         case FeedKind.PRICES:
             level = market.settle
         case FeedKind.VOLUMES:
-            fronts = curve.filter(pl.col("role") == "front").unique(["market", "session"], maintain_order=True)
-            level = aligned(fronts, "volume", market)
+            # Of all contracts: the front's own falls with every roll, and that is no drought.
+            published = curve.drop_nulls("volume").group_by("market", "session", maintain_order=True)
+            level = aligned(published.agg(pl.col("volume").sum().cast(pl.Float64)), "volume", market)
         case FeedKind.OPTIONS:
             # A chain may be there and say nothing (a thin market); what counts is that it came.
             came = aligned(features, "slices_usable", market)

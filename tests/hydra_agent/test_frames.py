@@ -146,7 +146,8 @@ def test_levels_are_held_and_ages_count_sessions() -> None:
     # Prices and volumes are the curve's, which has a row for every session.
     for name in ("prices", "volumes"):
         assert (view.feed_age[:, :, FEED[name]] == 0.0).all()
-    assert (view.feed_level[:, :, FEED["volumes"]] == 40_000.0).all()
+    # Both contracts together, 40,000 each.
+    assert (view.feed_level[:, :, FEED["volumes"]] == 80_000.0).all()
     assert np.array_equal(view.feed_level[:, :, FEED["prices"]], view.market.settle)
 
 
@@ -156,7 +157,17 @@ def test_a_feed_that_stands_still_ages() -> None:
     late = replace(small, curve=small.curve.with_columns(pl.when(quiet).then(None).otherwise("volume").alias("volume")))
     view = view_on(late)
     assert view.feed_age[:, 1, FEED["volumes"]].tolist() == [0, 0, 0, 0, 0, 0, 0, 1, 2, 3]
-    assert (view.feed_level[:, 1, FEED["volumes"]] == 40_000.0).all()
+    assert (view.feed_level[:, 1, FEED["volumes"]] == 80_000.0).all()
+
+
+def test_trading_that_moves_to_the_next_contract_is_no_drought() -> None:
+    small = group(10)
+    rolled = (pl.col("session") > day(6)).cast(pl.Float64) * 39_000.0
+    moved = pl.when(pl.col("role") == "front").then(40_000.0 - rolled).otherwise(40_000.0 + rolled)
+    curve = small.curve.with_columns(moved.cast(small.curve.schema["volume"]).alias("volume"))
+    assert curve.filter(pl.col("role") == "front")["volume"].min() == 1_000
+    view = view_on(replace(small, curve=curve))
+    assert (view.feed_level[:, :, FEED["volumes"]] == 80_000.0).all()
 
 
 def test_a_walk_begins_where_its_folds_do() -> None:
