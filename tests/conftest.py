@@ -16,6 +16,25 @@ settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 HYDRA_VARIABLES = ("HYDRA_HOME", "HYDRA_POSTGRES_URL", "HYDRA_NOW", "HYDRA_LAKE_URI", "HYDRA_DEBUG", "DAGSTER_HOME")
+LONGEST = (
+    "tests/endurance/test_kill9.py",
+    "tests/test_healing_story.py",
+    "tests/test_point_in_time.py",
+    "tests/test_real_home.py",
+    "tests/test_walking_skeleton.py",
+    "tests/hydra_console/cli/test_cycle.py",
+    "tests/test_plain_shell.py",
+    "tests/test_point_in_time_models.py",
+    "tests/hydra_agent/defs/test_labels.py",
+    "tests/hydra_console/cli/test_errors.py",
+    "tests/studies/test_full_chain.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files begin: a file is one process's, and the last to begin should not be waited for."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)

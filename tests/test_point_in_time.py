@@ -15,12 +15,13 @@ from tests.support.postgres import TestServer
 
 FIRST, MIDDLE, LAST = date(2025, 6, 2), date(2025, 7, 11), date(2025, 7, 25)
 CONFIG = {"kind": "simulated", "markets": ["SIM_HE", "SIM_ZO"], "history_start": FIRST}
+NOW = "2025-07-26T12:00:00+00:00"
 MakePipeline = Callable[..., Pipeline]
 
 
 @pytest.fixture
 def pipeline(tmp_path: Path, postgres_server: TestServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePipeline]:
-    monkeypatch.setenv("HYDRA_NOW", "2025-07-26T12:00:00+00:00")
+    monkeypatch.setenv("HYDRA_NOW", NOW)
 
     with ExitStack() as stack:
 
@@ -31,26 +32,38 @@ def pipeline(tmp_path: Path, postgres_server: TestServer, monkeypatch: pytest.Mo
         yield make
 
 
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory, postgres_server: TestServer) -> Iterator[Pipeline]:
+    """The home as it should be, brought up once; whoever computes in it again leaves the same bytes."""
+    with pytest.MonkeyPatch.context() as patch, postgres_server.database() as url:
+        patch.setenv("HYDRA_NOW", NOW)
+        made = make_pipeline(tmp_path_factory.mktemp("truth"), CONFIG, url, patch)
+        made.bring_up(FIRST, LAST)
+        yield made
+
+
 def describe(hashes: pl.DataFrame) -> str:
     return f"{hashes.height} partitions of {hashes['dataset'].n_unique()} datasets"
 
 
-def test_recomputing_any_range_gives_the_same_bytes(pipeline: MakePipeline) -> None:
-    home = pipeline("home")
-    home.bring_up(FIRST, LAST)
-    before = home.hashes()
-    home.bring_up(date(2025, 6, 16), date(2025, 6, 30))
-    home.bring_up(FIRST, LAST, ["SIM_ZO"])
+def test_recomputing_any_range_gives_the_same_bytes(truth: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("HYDRA_NOW", NOW),
+        ("HYDRA_HOME", str(truth.home)),
+        ("HYDRA_POSTGRES_URL", truth.database_url),
+    ):
+        monkeypatch.setenv(name, value)
+    before = truth.hashes()
+    truth.bring_up(date(2025, 6, 16), date(2025, 6, 30))
+    truth.bring_up(FIRST, LAST, ["SIM_ZO"])
     print(f"recomputed twice: {describe(before)} unchanged")
     assert before["dataset"].n_unique() >= 7
-    assert home.hashes().equals(before)
+    assert truth.hashes().equals(before)
 
 
-def test_session_by_session_equals_the_batch(pipeline: MakePipeline) -> None:
+def test_session_by_session_equals_the_batch(truth: Pipeline, pipeline: MakePipeline) -> None:
     start = date(2025, 7, 23)
-    batch = pipeline("batch")
-    batch.bring_up(FIRST, LAST)
-    expected = batch.hashes()
+    expected = truth.hashes()
     steps = pipeline("steps")
     steps.bring_up(FIRST, date(2025, 7, 22))
     for session in calendar_of(load_markets()["SIM_HE"]).between(start, LAST):
@@ -60,10 +73,8 @@ def test_session_by_session_equals_the_batch(pipeline: MakePipeline) -> None:
 
 
 def test_perturbing_what_comes_after_a_cutoff_changes_nothing_before_it(
-    pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
+    truth: Pipeline, pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    truth = pipeline("truth")
-    truth.bring_up(FIRST, LAST)
     perturbed = pipeline("perturbed")
     monkeypatch.setattr("hydra_assets.defs.raw.DatabaseLedger.parsed", lambda *_: {})
     _perturb_sources(perturbed, monkeypatch)

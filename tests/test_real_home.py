@@ -22,7 +22,10 @@ from tests.support.pipeline import Pipeline, make_pipeline
 from tests.support.postgres import TestServer
 
 DATA = os.environ.get("HYDRA_REAL_DATA")
-pytestmark = pytest.mark.skipif(not DATA, reason="HYDRA_REAL_DATA does not name the folder of real files")
+pytestmark = [
+    pytest.mark.endurance,
+    pytest.mark.skipif(not DATA, reason="HYDRA_REAL_DATA does not name the folder of real files"),
+]
 ROOT = Path(DATA or ".")
 SPANS = {
     "BTC": (date(2026, 7, 6), date(2026, 7, 31)),

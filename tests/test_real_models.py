@@ -25,7 +25,10 @@ from tests.support.pipeline import Pipeline, make_pipeline
 from tests.support.postgres import TestServer, engine_on
 
 DATA = os.environ.get("HYDRA_REAL_DATA")
-pytestmark = pytest.mark.skipif(not DATA, reason="HYDRA_REAL_DATA does not name the folder of real files")
+pytestmark = [
+    pytest.mark.endurance,
+    pytest.mark.skipif(not DATA, reason="HYDRA_REAL_DATA does not name the folder of real files"),
+]
 ROOT = Path(DATA or ".")
 FIRST, LAST = date(2009, 1, 2), date(2010, 4, 1)
 """A year to train on, a quarter to be tested on; the vendors' volumes go on until September 2010."""

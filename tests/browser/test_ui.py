@@ -104,10 +104,10 @@ def test_the_checks_passed(ui: DagsterUi) -> None:
 
 def test_the_global_lineage_is_drawn(ui: DagsterUi, pictures: Path) -> None:
     expanded = ",".join(f"global@global:{group}" for group in GROUPS)
-    pixels = screenshot(f"{ui.url}/asset-groups/?expanded={quote(expanded)}", pictures / "lineage.png", (3000, 1500))
-    assert pixels.shape == (1500, 3000, 3)
+    pixels = screenshot(f"{ui.url}/asset-groups/?expanded={quote(expanded)}", pictures / "lineage.png", (4000, 2600))
+    assert pixels.shape == (2600, 4000, 3)
     assert colours(pixels) > 300
-    # The borders of some twenty green nodes; an empty canvas or a dialog over it has none.
+    # The borders of some forty green nodes; an empty canvas or a dialog over it has none.
     assert green_share(pixels) > 0.001
 
 
