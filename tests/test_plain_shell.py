@@ -21,6 +21,8 @@ from hydra_assets.lake import Lake
 from tests.support.homes import CHECKOUT, clean_environment, home_of, shell
 from tests.support.ui import DagsterUi
 
+pytestmark = pytest.mark.endurance
+
 FIRST, LAST = date(2026, 11, 9), date(2026, 11, 20)
 NOW = "2026-11-20T23:30:00+00:00"
 ENTER = 'eval "$(hydra env)"'

@@ -11,6 +11,8 @@ import pytest
 from hydra_assets.home import HomeConfig, write_home
 from hydra_console.bootstrap.environment import Environment
 
+pytestmark = pytest.mark.endurance
+
 NOW = "2026-01-15T12:00:00+00:00"
 
 
