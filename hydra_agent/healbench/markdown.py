@@ -75,12 +75,11 @@ def _promotions(frame: pl.DataFrame) -> str:
         changed = of.filter(pl.col("fault").is_in(EDGE))
         healed, halted = (changed.filter(pl.col(name) >= 0)[name].to_numpy() for name in ("healed_in", "halt_in"))
         years = int(of["path_years"].sum())
-        wrong = [share(min(int(of[f"{kind}_promotions"].sum()), years), years) for kind in ("false", "harmful")]
         rows.append(
             [
                 policy,
                 str(int(of["promotions"].sum())),
-                *(f"{int(of[f'{kind}_promotions'].sum())} (≤ {rate.high:.2%} a year)" for kind, rate in _named(wrong)),
+                *(_bounded(int(of[f"{kind}_promotions"].sum()), years) for kind in ("false", "harmful")),
                 _of(false_promotions(frame, policy)),
                 f"{len(halted)} of {len(changed)}" + (f", {np.median(halted):.0f}" if len(halted) else ""),
                 f"{len(healed)} of {len(changed)}" + (f", {np.median(healed):.0f}" if len(healed) else ""),
@@ -92,8 +91,8 @@ def _promotions(frame: pl.DataFrame) -> str:
     return table([*header, "earns again, median sessions", "experiments a path", "CPU s a path"], rows)
 
 
-def _named(wrong: Sequence[Estimate]) -> list[tuple[str, Estimate]]:
-    return list(zip(("false", "harmful"), wrong, strict=True))
+def _bounded(count: int, years: int) -> str:
+    return f"{count} (≤ {share(min(count, years), years).high:.2%} a year)"
 
 
 def _causes(frame: pl.DataFrame) -> str:

@@ -92,7 +92,7 @@ def checks_lines(hostile: Count, tampered: Count) -> list[str]:
     return [
         f"F10: {hostile.found} schema escapes in {hostile.of} fuzzed replies (0)",
         f"F11: {tampered.found} of {tampered.of} edits of the journal detected (all)",
-        "F12: studies.kill9 and tests/hydra_agent/defs kill the loop; no path shows it",
+        "F12: studies.heal_kill9 and tests/hydra_agent/defs kill the loop; no path shows it",
     ]
 
 
