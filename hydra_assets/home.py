@@ -57,6 +57,8 @@ class HomeConfig(Strict):
     """Where alerts are posted besides the table and the log."""
     llm: dict[str, Any] = Field(default_factory=dict)
     """Language models that the agent may ask, as ``hydra_agent.llm.config`` reads them; no ``chain`` is none."""
+    trading: dict[str, Any] = Field(default_factory=dict)
+    """The broker, the account and what it may do, as ``hydra_exec.config`` reads them; nothing is the simulated one."""
 
     @model_validator(mode="after")
     def _never_mix(self) -> Self:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from hydra_assets.columns import DATASETS, DatasetSpec
 from hydra_assets.features.assemble import dictionary_frame
 from hydra_assets.lake import Lake
-from hydra_assets.state import healing_tables, tables
+from hydra_assets.state import execution_tables, healing_tables, tables
 from hydra_assets.state.bulk import read_frame
 
 _STATE_TABLES = (
@@ -29,8 +29,17 @@ _STATE_TABLES = (
     tables.champion_stages,
     tables.judgements,
     tables.stress_reports,
-    tables.orders,
-    tables.fills,
+    execution_tables.orders,
+    execution_tables.tickets,
+    execution_tables.fills,
+    execution_tables.fill_fees,
+    execution_tables.broker_events,
+    execution_tables.reconciliations,
+    execution_tables.connection_log,
+    execution_tables.breaker_log,
+    execution_tables.slippage_versions,
+    execution_tables.trading_sessions,
+    execution_tables.gate_records,
     healing_tables.journal,
     healing_tables.trial_ledger,
     healing_tables.autonomy,

@@ -9,15 +9,20 @@ from hydra_assets.defs.jobs import range_tags
 from hydra_assets.defs.resources import default_resources
 from hydra_assets.home import home_path, read_home
 from hydra_assets.markets.loader import markets_of
-from hydra_exec.defs.trading import TRADE_JOB, trading_assets, trading_jobs
+from hydra_exec.defs.books import book_assets
+from hydra_exec.defs.checks import trading_checks
+from hydra_exec.defs.jobs import TRADE_JOB, trading_jobs
+from hydra_exec.defs.trading import trading_assets
 
 
 def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
     """All definitions of the location, with parts swapped by tests."""
     root = home_path()
     config = read_home(root)
+    markets = list(markets_of(config, root).values())
     return dg.Definitions(
-        assets=trading_assets(config, list(markets_of(config, root).values())),
+        assets=[*trading_assets(config, markets), *book_assets(config, markets)],
+        asset_checks=trading_checks(),
         jobs=trading_jobs(),
         resources={**default_resources(), **(resource_overrides or {})},
         executor=dg.in_process_executor,

@@ -91,7 +91,7 @@ def target_positions(
     diagnosis: pl.DataFrame,
     real: bool,
 ) -> pl.DataFrame:
-    """Wanted positions of one market: rows of ``target_positions``, in the session's front contract.
+    """Wanted positions of one market: rows of ``target_positions``, in the session's contract.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def target_positions(
     lots
         As ``wanted_lots`` makes them.
     front
-        The front row of each session of ``futures_curve``: session, contract, settle, settle_age_sessions.
+        The contract of each session (``traded_contracts``): session, contract, settle, settle_age_sessions.
     red
         Sessions, column ``session``, whose density gate is red.
     diagnosis

@@ -15,6 +15,7 @@ VIOLATIONS = {
     "Rings: the domain": ("hydra_assets/quality.py", "from hydra_assets.lake import tables"),
     "Rings: Dagster": ("hydra_assets/lake/archive.py", "import dagster"),
     "Rings: only the edge": ("hydra_assets/lake/archive.py", "from hydra_assets import partitions"),
+    "Execution": ("hydra_exec/trading_log.py", "import hydra_exec.broker.ib.session"),
     "Truth": ("hydra_assets/signals/classification.py", "import hydra_assets.sources.simulated.truth"),
 }
 

@@ -29,12 +29,15 @@ from hydra_assets.registry.champions import Cause, Record, crown
 from hydra_assets.registry.mlflow_registry import MlflowRegistry
 from hydra_assets.state.chain import EntryKind
 from hydra_assets.state.db import claim
-from hydra_assets.state.orders import positions
+from hydra_assets.state.execution_tables import fills, orders
 from hydra_assets.state.promotions import current_champion
 from hydra_assets.state.records import Promotion
-from hydra_assets.state.tables import fills, judgements, orders, stress_reports
+from hydra_assets.state.tables import judgements, stress_reports
 from hydra_assets.state.trial_ledger import TrialLedger
 from hydra_console.bootstrap.variables import with_schema
+from hydra_exec.config import SIMULATED_ACCOUNT
+from hydra_exec.journal.journal import Journal
+from hydra_exec.trading_log import home_id
 from tests.support.pipeline import Pipeline, make_pipeline
 from tests.support.postgres import engine_on
 
@@ -294,13 +297,15 @@ def orders_are_filled_once(pipeline: Pipeline, engine: sa.Engine) -> None:
     assert (filled["session"] > filled["ordered_session"]).all()
     assert lake.read("target_positions")["target_contracts"].n_unique() > 3
     signed = pl.when(side="BUY").then("quantity").otherwise(-pl.col("quantity")).sum()
-    summed = {(m, c): n for m, c, n in filled.group_by("market", "contract").agg(signed).iter_rows() if n}
-    held = positions(engine)
+    summed = {contract: n for contract, n in filled.group_by("contract").agg(signed).iter_rows() if n}
+    held = dict(Journal(engine, SIMULATED_ACCOUNT, home_id(engine)).positions)
     assert held == summed
     assert max(map(abs, held.values()), default=0) <= 5
     before = count(engine)
     execute(pipeline, definitions, job, tags)
-    assert (count(engine), positions(engine)) == (before, held)
+    journal = Journal(engine, SIMULATED_ACCOUNT, home_id(engine))
+    assert (count(engine), dict(journal.positions)) == (before, held)
+    assert journal.verdict().intact
     assert lake.read("orders").sort("order_ref").equals(ordered)
 
 

@@ -16,17 +16,14 @@ from hydra_assets.columns.downstream import (
     DIVERGENCE,
     FEATURE_CONTRIBUTIONS,
     FEATURE_VECTOR,
-    FILLS,
     HEADLINE_SCORES,
     LABELS,
     ORDER_FLOW_SCORES,
-    ORDERS,
     PREDICTION_OUTCOMES,
     PREDICTIONS,
     REGIMES,
     REPLAY_REPORT,
     SENTIMENT,
-    TARGET_POSITIONS,
     WALK_FORWARD,
 )
 from hydra_assets.columns.options import (
@@ -51,6 +48,7 @@ from hydra_assets.columns.raw import (
 )
 from hydra_assets.columns.sentiment import POST_SCORES
 from hydra_assets.columns.time_of_day import TIME_OF_DAY_CURVE
+from hydra_assets.columns.trading import DAILY_PNL, FILLS, ORDERS, POSITIONS, SLIPPAGE_RECONCILIATION, TARGET_POSITIONS
 
 DATASETS: dict[str, DatasetSpec] = {
     spec.name: spec
@@ -94,6 +92,9 @@ DATASETS: dict[str, DatasetSpec] = {
         TARGET_POSITIONS,
         ORDERS,
         FILLS,
+        POSITIONS,
+        SLIPPAGE_RECONCILIATION,
+        DAILY_PNL,
     )
 }
 """Every dataset by name, in the order of the flow."""
@@ -105,6 +106,7 @@ __all__ = [
     "COT_POSITIONS",
     "COT_SCORES",
     "CROSS_MARKET",
+    "DAILY_PNL",
     "DATASETS",
     "DENSITY_GATE",
     "DIAGNOSIS",
@@ -122,6 +124,7 @@ __all__ = [
     "OPTION_QUOTES",
     "ORDERS",
     "ORDER_FLOW_SCORES",
+    "POSITIONS",
     "POST_SCORES",
     "PREDICTIONS",
     "PREDICTION_OUTCOMES",
@@ -137,6 +140,7 @@ __all__ = [
     "REGIMES",
     "REPLAY_REPORT",
     "SENTIMENT",
+    "SLIPPAGE_RECONCILIATION",
     "TARGET_POSITIONS",
     "TIME_OF_DAY_CURVE",
     "UTC_US",

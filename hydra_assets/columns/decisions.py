@@ -1,6 +1,6 @@
 """Columns from the fitted surfaces to the fills."""
 
-from hydra_assets.columns.column import DATE, F64, I64, STR, Column
+from hydra_assets.columns.column import BOOL, DATE, F64, I64, STR, Column
 
 LABEL_KINDS = ("fixed_horizon", "fixed_horizon_3", "fixed_horizon_10", "triple_barrier", "triple_barrier_5")
 
@@ -70,7 +70,7 @@ DECISIONS: dict[str, Column] = {
     "impact_money": Column(F64, "currency", "Own impact paid.", minimum=0),
     "roll_money": Column(F64, "currency", "Cost of changing the contract.", minimum=0),
     "net_money": Column(F64, "currency", "Result after costs."),
-    "account_equity": Column(F64, "currency", "Equity of the group's account at the cutoff, all markets."),
+    "account_equity": Column(F64, "currency", "Equity of the account at the cutoff, all markets."),
     "breaker_state": Column(
         STR, "code", "Circuit breaker of the account.", allowed=("active", "triggered", "cooldown")
     ),
@@ -139,7 +139,34 @@ DECISIONS: dict[str, Column] = {
     "side": Column(STR, "code", "Direction of the order.", allowed=("BUY", "SELL")),
     "quantity": Column(I64, "contracts", "Contracts of the order or fill, positive.", minimum=1),
     "limit_price": Column(F64, "price unit", "Worst price at which the order may fill."),
+    "reference_price": Column(F64, "price unit", "Settle that the order was decided on."),
+    "motive": Column(
+        STR,
+        "code",
+        "Why the order was wanted.",
+        allowed=("target", "roll", "near_end", "breaker", "lockdown", "operator"),
+    ),
+    "algo": Column(STR, "code", "How the order is worked.", allowed=("patience", "twap", "at_once")),
     "gate_code": Column(STR, "code", "Verdict of the risk gate: passed, or why the order was denied."),
+    "position_contracts": Column(I64, "contracts", "Position after the session, long positive."),
+    "broker_contracts": Column(I64, "contracts", "Position by the broker's own word, missing where it was not asked."),
+    "position_agrees": Column(BOOL, "flag", "Whether the fills and the broker say the same."),
+    "traded_contracts": Column(I64, "contracts", "Contracts traded, both sides.", minimum=0),
+    "rolled_contracts": Column(I64, "contracts", "Contracts that went from one month to another.", minimum=0),
+    "carried_money": Column(F64, "currency", "What the position carried into the session earned."),
+    "traded_money": Column(F64, "currency", "What the session's fills earned from their prices to the settle."),
+    "roll_result_money": Column(F64, "currency", "Part of the result that rolled contracts have, after their fees."),
+    "mid_at_send": Column(F64, "price unit", "Middle of the quote that the ticket was sent on."),
+    "half_spread_ticks": Column(F64, "ticks", "Half the spread that the market's terms expect.", minimum=0),
+    "decision_slippage_ticks": Column(F64, "ticks", "Paid beyond the settle of the decision, a lot."),
+    "arrival_slippage_ticks": Column(F64, "ticks", "Paid beyond the middle of the quote at the send, a lot."),
+    "predicted_slippage_ticks": Column(F64, "ticks", "Expected by the cost model, a lot."),
+    "impact_unit_ticks": Column(F64, "ticks", "Impact of a lot that Y = 1 expects.", minimum=0),
+    "decision_slippage_money": Column(F64, "currency", "As decision_slippage_ticks, of the whole fill."),
+    "arrival_slippage_money": Column(F64, "currency", "As arrival_slippage_ticks, of the whole fill."),
+    "predicted_slippage_money": Column(F64, "currency", "As predicted_slippage_ticks, of the whole fill."),
+    "hour_bucket": Column(I64, "hour", "Local hour in which it filled.", minimum=0, maximum=23),
+    "size_bucket": Column(STR, "lots", "Size of the order's fills.", allowed=("1", "2-5", "6-20", "21+")),
     "exec_id": Column(STR, "name", "The broker's name of the fill."),
     "fill_price": Column(F64, "price unit", "Price of the fill."),
     "fee": Column(F64, "currency", "Fee of the whole fill.", minimum=0),

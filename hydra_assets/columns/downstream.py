@@ -274,27 +274,3 @@ DIAGNOSIS = derived(
     (),
     ("model_group", "cause", "response", "exposure"),
 )
-
-TARGET_POSITIONS = derived(
-    "target_positions",
-    "Wanted position in one real contract, from the champion's prediction.",
-    ("contract", "probability_up", "target_contracts", "target_reason", "limit_reference"),
-    (),
-    ("target_contracts", "target_reason"),
-)
-
-ORDERS = derived(
-    "orders",
-    "Limit orders decided at the session's cutoff, sent or denied by the risk gate.",
-    ("order_ref", "contract", "side", "quantity", "limit_price", "gate_code"),
-    ("order_ref",),
-    ("contract", "side", "quantity", "limit_price", "gate_code"),
-)
-
-FILLS = derived(
-    "fills",
-    "Executions in the session's bar of orders sent after an earlier cutoff.",
-    ("exec_id", "order_ref", "ordered_session", "contract", "side", "quantity", "fill_price", "fee"),
-    ("exec_id",),
-    ("order_ref", "contract", "side", "quantity", "fill_price"),
-)

@@ -160,12 +160,24 @@ class RiskLimits(Strict):
 
     max_position_contracts: Annotated[int, Field(ge=0)] = 5
     price_collar_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    """No order's limit is further than this from the settle, nor from the quote that it is sent on."""
+    chase_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.02
+    """An order is given up rather than filled worse than the settle of its decision by more than this."""
+
+
+class IbTerms(Strict):
+    """How Interactive Brokers lists the market's future."""
+
+    symbol: str
+    exchange: str
+    currency: str = "USD"
+    trading_class: str = ""
 
 
 class SourceBinding(Strict):
     """One source for some datasets of a market, in order of preference, with the source's own options."""
 
-    source: Literal["simulated", "cftc", "databento", "cme_settlement", "csv", "feeds"]
+    source: Literal["simulated", "cftc", "databento", "cme_settlement", "csv", "feeds", "ib"]
     datasets: tuple[str, ...]
     options: dict[str, str | int | float | bool | list[str] | dict[str, str]] = {}
 
@@ -202,6 +214,9 @@ class MarketSpec(Strict):
     liquidity: Liquidity
     risk: RiskLimits = RiskLimits()
     sources: tuple[SourceBinding, ...] = ()
+    trading_hours: WorkingHours = WorkingHours(start=time(8, 30), end=time(13, 5))
+    """Local hours of a session in which execution works orders."""
+    ib: IbTerms | None = None
     price_jump_limit: Annotated[float, Field(gt=0, lt=1)] = 0.15
     """A day-to-day move of a contract's settle beyond this fraction is flagged (unit change, bad print)."""
     facts_source: str = ""

@@ -43,6 +43,12 @@ class EntryKind(StrEnum):
     CONFIRMATION = "confirmation"
     """A promotion proved durable."""
     ROLLBACK = "rollback"
+    FILL = "fill"
+    """A revision of an execution, in the chain of the fills."""
+    DRILL = "drill"
+    """A drill before live trading, in the chain of the gate's records."""
+    OPERATOR = "operator"
+    """An operator's word that an account may trade live, in the same chain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 
 from hydra_assets.state.tables import SCHEMA, components
 
-HEAD = "0003"
+HEAD = "0005"
 """Newest migration; a test keeps it equal to the migrations' own head."""
 
 HOME_KIND = "home_kind"
@@ -33,6 +33,9 @@ class Lock(IntEnum):
     SYSTEM_STATE = 4_812_003
     INGEST = 4_812_004
     LEDGER = 4_812_005
+    FILLS = 4_812_006
+    GATE_RECORDS = 4_812_007
+    TRADING = 4_812_008
 
 
 def database_url(text: str | None = None) -> URL:

@@ -151,45 +151,26 @@ class Side(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
 
+    @property
+    def sign(self) -> int:
+        """+1 or -1."""
+        return 1 if self is Side.BUY else -1
+
+    @classmethod
+    def of(cls, change: int) -> "Side":
+        """The side that changes a position by so much."""
+        return cls.BUY if change > 0 else cls.SELL
+
 
 class OrderStatus(StrEnum):
-    """Where an order stands."""
+    """Where an order stands; what may be at the broker for it are its tickets."""
 
     CREATED = "created"
-    SUBMITTED = "submitted"
-    PARTIALLY_FILLED = "partially_filled"
-    FILLED = "filled"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRecord:
-    """A limit order. ``order_ref`` is its idempotency key: a second order of that name is the same order."""
-
-    order_ref: str
-    market: str
-    contract: str
-    side: Side
-    quantity: int
-    """Contracts, positive."""
-    session: date
-    limit_price: float
-    """In the market's price unit."""
-    status: OrderStatus = OrderStatus.CREATED
-    reason: str = ""
-    run_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FillRecord:
-    """An execution of (part of) an order. ``exec_id`` is the broker's own name for it, unique for ever."""
-
-    exec_id: str
-    order_ref: str
-    quantity: int
-    """Contracts, positive; the side is the order's."""
-    price: float
-    fee: float
-    """In the market's currency, for the whole fill."""
-    filled_at: datetime
+    """Decided and passed by the gate; nothing of it is at the broker yet."""
+    DENIED = "denied"
+    """The risk gate refused it."""
+    WORKING = "working"
+    DONE = "done"
+    """Filled in whole or in part as far as it could be in its session; the fills say how much."""
+    EXPIRED = "expired"
+    """Its session ended before any of it was sent."""

@@ -215,34 +215,3 @@ stress_reports = sa.Table(
     text("run_id"),
     comment="What a strategy stands by scenario, on what was known at a training date.",
 )
-
-orders = sa.Table(
-    "orders",
-    metadata,
-    sa.Column("order_ref", sa.Text, primary_key=True, comment="idempotency key"),
-    instant_now("created_at"),
-    instant_now("updated_at"),
-    sa.Column("market", sa.Text, nullable=False),
-    sa.Column("contract", sa.Text, nullable=False),
-    sa.Column("side", sa.Text, nullable=False),
-    sa.Column("quantity", sa.Integer, nullable=False),
-    sa.Column("session", sa.Date, nullable=False),
-    sa.Column("limit_price", sa.Double, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    text("reason"),
-    text("run_id"),
-    sa.CheckConstraint("side IN ('BUY', 'SELL')", name="ck_orders_side"),
-    sa.CheckConstraint("quantity > 0", name="ck_orders_quantity"),
-)
-
-fills = sa.Table(
-    "fills",
-    metadata,
-    sa.Column("exec_id", sa.Text, primary_key=True, comment="the broker's name of the execution"),
-    sa.Column("order_ref", sa.Text, sa.ForeignKey(orders.c.order_ref), nullable=False, index=True),
-    sa.Column("quantity", sa.Integer, nullable=False),
-    sa.Column("price", sa.Double, nullable=False),
-    sa.Column("fee", sa.Double, nullable=False),
-    sa.Column("filled_at", _INSTANT, nullable=False),
-    sa.CheckConstraint("quantity > 0", name="ck_fills_quantity"),
-)

@@ -19,7 +19,7 @@ from hydra_console.bootstrap.lock import file_lock
 from hydra_console.bootstrap.postgres import EmbeddedPostgres
 from hydra_console.bootstrap.variables import driver_dsn, external_url, variables
 
-SCHEMA_HEAD = "0003"
+SCHEMA_HEAD = "0005"
 """Migration that this code needs (``hydra_assets.state.db.HEAD``, which costs an import of SQLAlchemy)."""
 INITIALISE_SECONDS = 300.0
 _MINIMUM_SERVER_VERSION = 140_000

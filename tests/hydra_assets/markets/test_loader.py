@@ -80,7 +80,7 @@ def test_simulated_markets_carry_their_models_facts() -> None:
     for model in ("HE", "ZO", "LE", "DC"):
         sim, real = markets[f"SIM_{model}"], markets[model]
         differing = {f for f in MarketSpec.model_fields if getattr(sim, f) != getattr(real, f)}
-        assert differing == {"symbol", "name", "group", "sources", "facts_source", "options"}
+        assert differing == {"symbol", "name", "group", "sources", "facts_source", "options", "ib"}
         assert sim.options is not None
         assert sim.options.model_copy(update={"discount_rate": None}) == real.options
         assert sim.simulated

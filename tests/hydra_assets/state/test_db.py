@@ -7,7 +7,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from hydra_assets.state import db, healing_tables
+from hydra_assets.state import db, execution_tables, healing_tables
 from hydra_assets.state.db import DatabaseError, connect, migrate, migrated
 from hydra_assets.state.tables import SCHEMA, metadata
 from hydra_console.bootstrap.environment import SCHEMA_HEAD
@@ -56,9 +56,22 @@ def test_concurrent_migrations_of_an_empty_database(postgres_server: TestServer)
 
 # Named through their module, so that the metadata has them whoever runs first.
 HEALING = [table.name for table in (healing_tables.journal, healing_tables.autonomy, healing_tables.llm_calls)]
+EXECUTION = [
+    table.name
+    for table in (
+        execution_tables.broker_events,
+        execution_tables.reconciliations,
+        execution_tables.connection_log,
+        execution_tables.breaker_log,
+        execution_tables.slippage_versions,
+        execution_tables.trading_switch,
+    )
+]
 
 
-@pytest.mark.parametrize("table", ["partition_content", "system_state", "promotions", "champion_stages", *HEALING])
+@pytest.mark.parametrize(
+    "table", ["partition_content", "system_state", "promotions", "champion_stages", *HEALING, *EXECUTION]
+)
 def test_append_only_tables_refuse_change(state_engine: sa.Engine, table: str) -> None:
     rows = metadata.tables[f"{SCHEMA}.{table}"]
     for statement in (sa.delete(rows), sa.update(rows).values(id=sa.text("DEFAULT")), sa.text(f"TRUNCATE {rows}")):

@@ -1,0 +1,66 @@
+"""From frames of the lake to what an account lives on: the markets' days, and the simulated broker's tapes. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from hydra_assets.markets.model import MarketSpec
+from hydra_assets.markets.sessions import SessionCalendar
+from hydra_assets.replay.costs import CostConfig
+from hydra_assets.replay.inputs import market_arrays
+from hydra_exec.broker.simulated.tape import SessionTape, bars_known, tapes_of
+from hydra_exec.market_days import MarketDay, market_days
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Rows of all the account's markets.
+
+    ``targets`` and ``raw_bars`` are of the sessions that are traded, ``curve`` begins the volatility's window before
+    them. ``cutoffs`` has session and cutoff of each market's sessions, by market.
+    """
+
+    targets: pl.DataFrame
+    curve: pl.DataFrame
+    raw_bars: pl.DataFrame
+    cutoffs: Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountData:
+    """Days of every market by session, and tapes by session."""
+
+    days: dict[date, dict[str, MarketDay]]
+    tapes: dict[date, list[SessionTape]]
+
+
+def account_data(
+    markets: Mapping[str, MarketSpec],
+    calendars: Mapping[str, SessionCalendar],
+    sessions: Mapping[str, Sequence[date]],
+    frames: Frames,
+    costs: CostConfig,
+) -> AccountData:
+    """Make both for each market's ``sessions``; empty where the curve has no rows at all."""
+    days: dict[date, dict[str, MarketDay]] = {}
+    tapes: dict[date, list[SessionTape]] = {}
+    if frames.curve.is_empty():
+        return AccountData(days, tapes)
+    arrays = market_arrays(frames.curve, list(markets.values()))
+    targets, curves, raws = (
+        frame.partition_by("market", as_dict=True) for frame in (frames.targets, frames.curve, frames.raw_bars)
+    )
+    for symbol, spec in markets.items():
+        wanted = list(sessions.get(symbol, ()))
+        if not wanted or (symbol,) not in curves:
+            continue
+        curve = curves[(symbol,)].filter(pl.col("session").is_between(wanted[0], wanted[-1]))
+        own_targets = targets.get((symbol,), frames.targets.clear())
+        for session, day in market_days(spec, calendars[symbol], wanted, own_targets, curve, arrays).items():
+            days.setdefault(session, {})[symbol] = day
+        bars = bars_known(raws.get((symbol,), frames.raw_bars.clear()), frames.cutoffs[symbol])
+        for session, tape in tapes_of(spec, calendars[symbol], wanted, bars, arrays, costs).items():
+            tapes.setdefault(session, []).append(tape)
+    return AccountData(days, tapes)

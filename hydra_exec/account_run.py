@@ -1,0 +1,190 @@
+"""An account lives through sessions in order: work what was decided, book it, judge the breakers, decide anew.
+
+A session is done once: what is on record as ended is never traded again, and one that a killed process has left is
+taken up where it stands. All markets of the account go through a session together, since limits and breakers are the
+account's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+
+from hydra_assets import clock
+from hydra_assets.markets.model import MarketSpec
+from hydra_assets.markets.sessions import SessionCalendar
+from hydra_assets.state.system import SystemState
+from hydra_exec.breakers.account import AccountBreakers
+from hydra_exec.broker.port import Sessions
+from hydra_exec.broker.simulated.tape import working_window
+from hydra_exec.config import TradingConfig
+from hydra_exec.deciding import AccountDay, Values, contract_root, decide_market
+from hydra_exec.desk.desk import Desk, SessionWork, WorkOutcome
+from hydra_exec.desk.line import Line
+from hydra_exec.journal.compare import ReconcileCode
+from hydra_exec.journal.records import Order
+from hydra_exec.manager import Window, Work
+from hydra_exec.manager.patience import Bounds
+from hydra_exec.market_days import MarketDay
+from hydra_exec.plan import Motive
+from hydra_exec.risk_gate.grid import PriceGrid
+from hydra_exec.trading_log import begin_session, end_session, last_traded, order_names, trades
+from hydra_exec.valuation import CENTS, Valuation
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an account trades and how. ``virtual`` is the clock of a broker that lives on tapes, None for a real one."""
+
+    engine: sa.Engine
+    config: TradingConfig
+    markets: Mapping[str, MarketSpec]
+    calendars: Mapping[str, SessionCalendar]
+    line: Line
+    desk: Desk
+    breakers: AccountBreakers
+    virtual: Sessions | None
+    real_sources: bool
+    system: Callable[[], SystemState]
+    run_id: str
+    profiles: Mapping[str, tuple[float, ...]]
+    """Share of a session's volume in equal parts of its window, by market; none where it is not known."""
+
+    def market_of(self, contract: str) -> tuple[str, float]:
+        """Market and multiplier of a contract; KeyError where it is none of the account's markets'."""
+        root = contract_root(contract)
+        return next((symbol, spec.multiplier) for symbol, spec in self.markets.items() if spec.root == root)
+
+
+Days = Mapping[date, Mapping[str, MarketDay]]
+
+
+class AccountRun:
+    """Goes through sessions. ``days`` are the markets' days by session: what each decision is made from."""
+
+    def __init__(self, account: Account, days: Days) -> None:
+        self._account, self._days = account, days
+        self.valuation = Valuation(account.config.capital, account.market_of)
+        self._booked = 0
+        self._marked: dict[str, float] = {}
+
+    def run(self, sessions: Sequence[date], progress: Callable[[date, WorkOutcome], None] | None = None) -> list[date]:
+        """Trade the sessions that were not traded yet; those that were."""
+        account = self._account
+        account.line.open()
+        last = last_traded(account.engine, account.config.account)
+        done = []
+        self._catch_up(last)
+        for session in sessions:
+            if last is not None and session <= last:
+                continue
+            outcome = self.session(session)
+            done.append(session)
+            if progress is not None:
+                progress(session, outcome)
+            if outcome is WorkOutcome.UNRECOVERABLE:
+                break
+        return done
+
+    def _catch_up(self, last: date | None) -> None:
+        """Book what was filled before, at the settles that are known up to the last session."""
+        self._book()
+        for session in sorted(self._days):
+            if last is not None and session <= last:
+                self.valuation.mark(self._settles(session))
+
+    def session(self, session: date) -> WorkOutcome:
+        """One session: work, book, judge, decide; how the work ended."""
+        account = self._account
+        wall = clock.now().date()
+        number = begin_session(
+            account.engine,
+            account.config.account,
+            str(account.config.broker),
+            account.real_sources,
+            wall,
+            session,
+            account.run_id,
+        )
+        worked = self.work(session)
+        self._book()
+        self.valuation.mark(self._settles(session))
+        account.breakers.judge(session, self.valuation, self._days.get(session, {}))
+        if worked.outcome is not WorkOutcome.UNRECOVERABLE:
+            self.decide(session)
+        standing = account.line.standing
+        word = standing.positions if standing.code is not ReconcileCode.NO_ANSWER else None
+        end_session(account.engine, number, worked.outcome, self.valuation.equity, word)
+        account.line.journal.tidy()
+        return worked.outcome
+
+    def work(self, session: date) -> SessionWork:
+        """Work the orders of a session; with a real broker only in the session's own hours, which the gate sees to."""
+        account = self._account
+        orders = account.line.journal.to_work(session)
+        if not orders or account.virtual is None:
+            return SessionWork(WorkOutcome.NOTHING_TO_DO)
+        account.virtual.begin(session)
+        return account.desk.work([(order, self.work_of(order)) for order in orders])
+
+    def work_of(self, order: Order) -> Work:
+        """An order with its bounds and window."""
+        account = self._account
+        spec = account.markets[order.market]
+        bounds = Bounds(PriceGrid.of_tick(spec.tick), order.limit_price, spec.risk.price_collar_fraction)
+        window = Window(*working_window(spec, account.calendars[order.market], order.work_session))
+        return Work(order.side, order.quantity, bounds, window, tuple(account.profiles.get(order.market, ())))
+
+    def decide(self, session: date, flatten: Motive | None = None) -> list[Order]:
+        """Decide on every market that has a day; the orders, passed and denied."""
+        account = self._account
+        account.line.journal.expire_before(self._next(session))
+        standing = account.line.reconcile()
+        rests, resting = account.breakers.resting()
+        day = AccountDay(
+            account=account.config.account,
+            broker=account.config.broker,
+            champion_simulated=not account.real_sources,
+            positions=standing.positions,
+            reconciled=standing.agreed,
+            equity=self.valuation.equity / CENTS,
+            system=account.system(),
+            account_breaker_rests=rests,
+            resting=resting,
+            unknown=frozenset(ticket.market for ticket in account.line.journal.live() if ticket.unknown),
+            existing=order_names(account.engine, account.config.account, session),
+            flatten=flatten,
+        )
+        values = self._values(session)
+        out: list[Order] = []
+        for market, each in sorted(self._days.get(session, {}).items()):
+            work_session = account.calendars[market].next_session(session)
+            config = account.config
+            out += decide_market(
+                each, work_session, account.markets[market], day, values, config.limits, config.patience
+            )
+        account.line.journal.decide(out)
+        return out
+
+    def _next(self, session: date) -> date:
+        return min(calendar.next_session(session) for calendar in self._account.calendars.values())
+
+    def _values(self, session: date) -> Values:
+        days = self._days.get(session, {})
+        notional = {market: abs(self.valuation.value(market)) / CENTS for market in self.valuation.holdings}
+        margin = {}
+        for market, holding in self.valuation.holdings.items():
+            lots = sum(abs(held) for held in holding.lots.values())
+            each = days[market].margin_per_lot if market in days else None
+            margin[market] = lots * (each if each is not None else notional[market])
+        return Values(notional, margin)
+
+    def _settles(self, session: date) -> dict[str, float]:
+        return {
+            contract: settle for day in self._days.get(session, {}).values() for contract, settle in day.settles.items()
+        }
+
+    def _book(self) -> None:
+        found, self._booked = trades(self._account.engine, self._account.config.account, self._booked)
+        self.valuation.trade(found)

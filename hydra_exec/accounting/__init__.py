@@ -1,0 +1,1 @@
+"""What was held, earned and paid: rows from fills and settles, in whole cents."""

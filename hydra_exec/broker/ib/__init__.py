@@ -1,0 +1,1 @@
+"""Interactive Brokers behind the port: the real client, with every callback recorded beneath it."""

@@ -1,0 +1,1 @@
+"""What stands between a paper account and a live one: facts, a verdict, and records that show every edit."""

@@ -1,0 +1,177 @@
+"""Sessions that were worked, the operator's switch, and what was decided: rows that outlive a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+
+from hydra_assets.state.execution_tables import fill_fees, fills, orders, trading_sessions, trading_switch
+from hydra_assets.state.records import Side
+from hydra_assets.state.tables import components
+from hydra_exec.desk.desk import WorkOutcome
+from hydra_exec.journal import store
+from hydra_exec.valuation import Trade
+
+HOME_ID = "home_id"
+"""Entry of the components table that names the home."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session that was begun. Without an outcome it is under way, or its process was killed."""
+
+    account: str
+    broker: str
+    real_sources: bool
+    wall_date: date
+    session: date
+    started_at: datetime
+    outcome: str | None
+    detail: str
+    run_id: str
+
+
+def begin_session(
+    engine: sa.Engine, account: str, broker: str, real_sources: bool, wall_date: date, session: date, run_id: str
+) -> int:
+    """Note that a session is begun; its number."""
+    values = {
+        "account": account,
+        "broker": broker,
+        "real_sources": real_sources,
+        "wall_date": wall_date,
+        "session": session,
+        "run_id": run_id,
+    }
+    with engine.begin() as connection:
+        number = connection.scalar(sa.insert(trading_sessions).values(values).returning(trading_sessions.c.id))
+    return int(number or 0)
+
+
+def end_session(
+    engine: sa.Engine,
+    number: int,
+    outcome: WorkOutcome,
+    equity_cents: int | None = None,
+    positions: Mapping[str, int] | None = None,
+) -> None:
+    """Note how a session ended, what the account was worth at its settles, and what the broker said was held."""
+    values = {
+        "outcome": str(outcome),
+        "equity_cents": equity_cents,
+        "positions": None if positions is None else dict(positions),
+    }
+    with engine.begin() as connection:
+        connection.execute(
+            sa.update(trading_sessions)
+            .where(trading_sessions.c.id == number)
+            .values(ended_at=sa.func.clock_timestamp(), **values)
+        )
+
+
+def broker_word(engine: sa.Engine, account: str) -> dict[date, dict[str, int]]:
+    """What the broker said was held at the cutoff of each session in which it was asked."""
+    rows = trading_sessions
+    query = sa.select(rows.c.session, rows.c.positions).where(rows.c.account == account, rows.c.positions.is_not(None))
+    with engine.connect() as connection:
+        return {session: dict(held) for session, held in connection.execute(query.order_by(rows.c.id))}
+
+
+def last_traded(engine: sa.Engine, account: str) -> date | None:
+    """The newest session of an account that was traded to its end."""
+    ended = (trading_sessions.c.account == account) & trading_sessions.c.outcome.is_not(None)
+    with engine.connect() as connection:
+        last: date | None = connection.scalar(sa.select(sa.func.max(trading_sessions.c.session)).where(ended))
+    return last
+
+
+def equities(engine: sa.Engine, account: str) -> list[tuple[date, int]]:
+    """What an account was worth at the settles of each session that it was traded through, in cents, in order."""
+    rows = trading_sessions
+    query = (
+        sa.select(rows.c.session, rows.c.equity_cents)
+        .where(rows.c.account == account, rows.c.equity_cents.is_not(None))
+        .ext(distinct_on(rows.c.session))
+        .order_by(rows.c.session, rows.c.id.desc())
+    )
+    with engine.connect() as connection:
+        return [(session, int(cents)) for session, cents in connection.execute(query)]
+
+
+def sessions_of(engine: sa.Engine, account: str) -> list[SessionRow]:
+    """Sessions of an account, oldest first."""
+    columns = [trading_sessions.c[name] for name in SessionRow.__dataclass_fields__]
+    query = sa.select(*columns).where(trading_sessions.c.account == account).order_by(trading_sessions.c.id)
+    with engine.connect() as connection:
+        return [SessionRow(**row._mapping) for row in connection.execute(query)]
+
+
+def switched_on(engine: sa.Engine) -> bool:
+    """Whether orders may be worked: the operator's newest word, yes where there is none."""
+    query = sa.select(trading_switch.c.on).order_by(trading_switch.c.id.desc()).limit(1)
+    with engine.connect() as connection:
+        found = connection.scalar(query)
+    return True if found is None else bool(found)
+
+
+def switch(engine: sa.Engine, on: bool, actor: str, reason: str) -> None:
+    """Switch working on or off; the history stays."""
+    with engine.begin() as connection:
+        connection.execute(sa.insert(trading_switch).values(on=on, actor=actor, reason=reason))
+
+
+def home_id(engine: sa.Engine) -> str:
+    """What tells this home from every other: a random name, made once."""
+    statement = insert(components).values(name=HOME_ID, version=str(uuid4())).on_conflict_do_nothing()
+    with engine.begin() as connection:
+        connection.execute(statement)
+        return str(connection.scalar(sa.select(components.c.version).where(components.c.name == HOME_ID)))
+
+
+def order_names(engine: sa.Engine, account: str, session: date) -> frozenset[str]:
+    """Orders that a session has on record."""
+    query = sa.select(orders.c.order_ref).where(orders.c.account == account, orders.c.session == session)
+    with engine.connect() as connection:
+        return frozenset(connection.scalars(query))
+
+
+def trades(engine: sa.Engine, account: str, after_seq: int, until: datetime | None = None) -> tuple[list[Trade], int]:
+    """Fills of an account behind a link of the chain, as money counts them, and the newest link there is.
+
+    A revision gives the difference to what it supersedes, so that the sum is right whenever it is taken: the earlier
+    lots are taken back at the earlier price. A fee counts once, with the first revision.
+    """
+    fee = sa.select(fill_fees.c.fee).where(
+        fill_fees.c.account == fills.c.account, fill_fees.c.exec_id == fills.c.exec_id
+    )
+    query = sa.select(fills, fee.scalar_subquery().label("fee")).where(fills.c.account == account)
+    if until is not None:
+        query = query.where(fills.c.executed_at <= until)
+    out: list[Trade] = []
+    newest = after_seq
+    known: dict[str, tuple[int, float]] = {}
+    with engine.connect() as connection:
+        for row in connection.execute(query.where(fills.c.seq > after_seq).order_by(fills.c.seq)):
+            line = store.fill_line(row)
+            newest = max(newest, row.seq)
+            if line.revision > 1:
+                before = known.get(line.base_exec_id) or _earlier(connection, account, line.base_exec_id, row.seq)
+                if before is not None:
+                    out.append(Trade(line.contract, -before[0], before[1], 0.0, line.executed_at))
+            known[line.base_exec_id] = line.signed, line.price
+            out.append(Trade(line.contract, line.signed, line.price, float(row.fee or 0.0), line.executed_at))
+    return out, newest
+
+
+def _earlier(connection: sa.Connection, account: str, base: str, seq: int) -> tuple[int, float] | None:
+    query = (
+        sa.select(fills.c.side, fills.c.quantity, fills.c.price)
+        .where(fills.c.account == account, fills.c.base_exec_id == base, fills.c.seq < seq)
+        .order_by(fills.c.revision.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return (Side(row.side).sign * row.quantity, row.price) if row else None

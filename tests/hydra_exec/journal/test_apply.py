@@ -1,0 +1,244 @@
+"""Messages against a book: each recorded way in which reports come late, twice, out of order or corrected."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hydra_assets.state.records import Side
+from hydra_exec.broker.port import (
+    ExecutionReport,
+    FeeReport,
+    Notice,
+    NoticeKind,
+    OrderReport,
+    Snapshot,
+    Word,
+)
+from hydra_exec.journal.apply import apply
+from hydra_exec.journal.compare import GONE, NEVER_ARRIVED, Difference, differences, settle_absent, strangers
+from hydra_exec.journal.names import order_ref, wire_ref
+from hydra_exec.journal.records import Book, EventOutcome, TicketRecord
+from hydra_exec.order_state import Evidence, Progress, TicketState, told
+
+AT = datetime(2026, 1, 6, 15, 0, tzinfo=UTC)
+LATER = datetime(2026, 1, 6, 15, 5, tzinfo=UTC)
+CONTRACT = "HE-2026-02"
+ORDER = order_ref("HE", date(2026, 1, 5), CONTRACT)
+REF = wire_ref("home", ORDER, 0)
+
+
+def book_with(quantity: int = 3, state: TicketState = TicketState.SENT) -> Book:
+    book = Book()
+    sent = told(Progress(quantity), Evidence.SENDING)
+    book.put_ticket(
+        TicketRecord(
+            REF,
+            ORDER,
+            0,
+            "HE",
+            CONTRACT,
+            Side.BUY,
+            82.5,
+            replace(sent, state=state),
+            sent_at=AT,
+            generation=1,
+            order_id=7,
+        )
+    )
+    return book
+
+
+def says(word: Word, filled: int = 0, **more: object) -> OrderReport:
+    fields: dict[str, object] = {"perm_id": 9001, "order_id": 7, "generation": 1}
+    return OrderReport(word, filled, AT, **{**fields, **more})  # type: ignore[arg-type]
+
+
+def fills(n: int, base: str = "a", revision: int = 1, **more: object) -> ExecutionReport:
+    fields: dict[str, object] = {"perm_id": 9001, "order_id": 7, "generation": 1}
+    return ExecutionReport(
+        f"{base}.{revision:02d}",
+        base,
+        revision,
+        CONTRACT,
+        Side.BUY,
+        n,
+        82.5,
+        AT,
+        **{**fields, **more},  # type: ignore[arg-type]
+    )
+
+
+def state(book: Book) -> TicketState:
+    return book.tickets[REF].progress.state
+
+
+def test_a_fill_before_its_acknowledgement_counts_and_the_acknowledgement_takes_nothing_back() -> None:
+    book = book_with()
+    assert apply(book, fills(1)).outcome is EventOutcome.APPLIED
+    assert (state(book), book.positions) == (TicketState.PARTIALLY_FILLED, {CONTRACT: 1})
+    apply(book, says(Word.WORKING))
+    assert (state(book), book.tickets[REF].progress.filled) == (TicketState.PARTIALLY_FILLED, 1)
+
+
+def test_the_same_execution_again_changes_nothing() -> None:
+    book = book_with()
+    apply(book, fills(1))
+    assert apply(book, fills(1)).outcome is EventOutcome.REPEATED
+    assert (book.positions, book.tickets[REF].progress.executed) == ({CONTRACT: 1}, 1)
+
+
+def test_a_correction_supersedes_and_the_first_revision_after_it_is_too_late() -> None:
+    book = book_with()
+    apply(book, fills(2))
+    apply(book, fills(1, revision=2))
+    assert apply(book, fills(2)).outcome is EventOutcome.SUPERSEDED
+    assert (book.positions, book.tickets[REF].progress.filled) == ({CONTRACT: 1}, 1)
+
+
+def test_a_fill_that_is_taken_back_leaves_no_position() -> None:
+    book = book_with(1)
+    apply(book, fills(1))
+    apply(book, says(Word.FILLED, 1))
+    apply(book, fills(0, revision=2))
+    assert book.positions == {}
+    assert (book.tickets[REF].progress.executed, book.tickets[REF].progress.filled) == (0, 0)
+
+
+def test_a_late_state_takes_no_fill_back() -> None:
+    book = book_with()
+    apply(book, says(Word.WORKING, 2))
+    apply(book, says(Word.WORKING, 0))
+    assert (book.tickets[REF].progress.filled, book.tickets[REF].progress.unexplained) == (2, 2)
+
+
+def test_a_cancelled_ticket_fills_when_the_fill_was_on_its_way() -> None:
+    book = book_with(1)
+    apply(book, says(Word.CANCELLED))
+    assert state(book) is TicketState.CANCELLED
+    apply(book, fills(1))
+    assert (state(book), book.positions) == (TicketState.FILLED, {CONTRACT: 1})
+
+
+def test_the_same_order_id_of_another_connection_is_another_order() -> None:
+    book = book_with()
+    found = apply(book, fills(1, generation=2, perm_id=9002))
+    assert (found.outcome, found.wire_ref) == (EventOutcome.UNMATCHED, None)
+    assert book.tickets[REF].progress.filled == 0
+    assert book.positions == {CONTRACT: 1}, "what the account holds counts, whoever ordered it"
+
+
+def test_a_fill_finds_its_ticket_when_its_permanent_id_is_heard_of() -> None:
+    book = book_with()
+    apply(book, fills(2, order_id=0))
+    assert book.fills["a"].wire_ref is None
+    found = apply(book, says(Word.WORKING))
+    assert (found.perm_id, book.fills["a"].wire_ref) == (9001, REF)
+    assert book.tickets[REF].progress.executed == 2
+    assert book.positions == {CONTRACT: 2}, "counted once"
+
+
+def test_two_permanent_ids_of_one_ticket_are_both_its_own() -> None:
+    book = book_with()
+    apply(book, says(Word.WORKING))
+    apply(book, says(Word.WORKING, perm_id=9002))
+    apply(book, fills(1, base="x", order_id=0))
+    apply(book, fills(1, base="y", order_id=0, perm_id=9002))
+    assert book.by_perm_id == {9001: REF, 9002: REF}
+    assert book.tickets[REF].progress.executed == 2
+
+
+@pytest.mark.parametrize("kind", [NoticeKind.DISCONNECTED, NoticeKind.LINK_LOST])
+@pytest.mark.parametrize("before", [TicketState.SENT, TicketState.WORKING, TicketState.PENDING_CANCEL])
+def test_a_break_makes_what_was_sent_unknown_and_says_so(kind: NoticeKind, before: TicketState) -> None:
+    book = book_with(state=before)
+    found = apply(book, Notice(kind, 1100, "", AT))
+    assert (state(book), [t.wire_ref for t in found.more]) == (TicketState.UNKNOWN, [REF])
+
+
+def test_a_break_leaves_what_has_ended() -> None:
+    book = book_with(state=TicketState.CANCELLED)
+    assert apply(book, Notice(NoticeKind.DISCONNECTED, 0, "", AT)).more == ()
+    assert apply(book, FeeReport("a.01", 2.5, "USD")).outcome is EventOutcome.NOTED
+
+
+def answer(generation: int, open_orders: tuple[OrderReport, ...] = (), **positions: int) -> Snapshot:
+    held = {name.replace("_", "-"): n for name, n in positions.items()}
+    return Snapshot("DU1", generation, LATER, LATER, held, open_orders, ())
+
+
+def test_what_never_arrived_is_known_only_on_a_later_connection() -> None:
+    book = book_with(state=TicketState.UNKNOWN)
+    assert settle_absent(book, answer(1)) == ()
+    (settled,) = settle_absent(book, answer(2))
+    assert (settled.progress.state, settled.reason) == (TicketState.ABSENT, NEVER_ARRIVED)
+
+
+def test_what_was_acknowledged_and_is_not_open_has_ended() -> None:
+    book = book_with()
+    apply(book, says(Word.WORKING))
+    apply(book, fills(1))
+    (settled,) = settle_absent(book, answer(1))
+    assert (settled.progress.state, settled.progress.filled, settled.reason) == (TicketState.CANCELLED, 1, GONE)
+
+
+def test_what_was_sent_after_the_question_is_not_settled_by_its_answer() -> None:
+    book = book_with()
+    apply(book, says(Word.WORKING))
+    book.put_ticket(replace(book.tickets[REF], sent_at=LATER))
+    assert settle_absent(book, answer(1)) == ()
+
+
+def test_an_open_order_of_the_answer_stays() -> None:
+    book = book_with(state=TicketState.UNKNOWN)
+    assert settle_absent(book, answer(2, (says(Word.WORKING, wire_ref=REF),))) == ()
+
+
+def test_differences_name_both_sides() -> None:
+    book = book_with()
+    apply(book, fills(2))
+    assert differences(book, answer(1, HE_2026_02=2)) == {}
+    found = differences(book, answer(1, HE_2026_04=-1))
+    assert found == {CONTRACT: Difference(2, 0), "HE-2026-04": Difference(0, -1)}
+
+
+def test_strangers_are_our_clients_unknown_orders_and_tickets_that_nobody_works() -> None:
+    book = book_with(state=TicketState.UNKNOWN)
+    own = says(Word.WORKING, wire_ref=REF, client_id=71)
+    ours = says(Word.WORKING, wire_ref="?", perm_id=1, order_id=1, client_id=71)
+    persons = says(Word.WORKING, wire_ref="", perm_id=2, order_id=0, client_id=0)
+    ended = says(Word.FILLED, wire_ref="?", perm_id=3, order_id=3, client_id=71)
+    snapshot = answer(2, (own, ours, persons, ended))
+    assert strangers(book, snapshot, 71, frozenset()) == (own, ours)
+    assert strangers(book, snapshot, 71, frozenset({REF})) == (ours,)
+
+
+MESSAGES = st.lists(
+    st.one_of(
+        st.builds(says, st.sampled_from(Word), st.integers(0, 3)),
+        st.builds(fills, st.integers(0, 3), st.sampled_from("abc"), st.integers(1, 3)),
+        st.just(Notice(NoticeKind.DISCONNECTED, 0, "", AT)),
+    ),
+    max_size=12,
+)
+
+
+@given(MESSAGES)
+def test_whatever_comes_twice_counts_once_and_the_position_is_the_sum_of_last_revisions(
+    messages: list[OrderReport | ExecutionReport | Notice],
+) -> None:
+    book = book_with(9)
+    for message in messages:
+        apply(book, message)
+        apply(book, message)
+    last: dict[str, ExecutionReport] = {}
+    for message in messages:
+        if isinstance(message, ExecutionReport):
+            known = last.get(message.base_exec_id)
+            if known is None or message.revision > known.revision:
+                last[message.base_exec_id] = message
+    total = sum(report.quantity for report in last.values())
+    assert book.positions.get(CONTRACT, 0) == total
+    assert book.tickets[REF].progress.executed == total
