@@ -30,10 +30,11 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class AccountData:
-    """Days of every market by session, and tapes by session."""
+    """Days of every market by session, tapes by session, and the last trading date of each contract."""
 
     days: dict[date, dict[str, MarketDay]]
     tapes: dict[date, list[SessionTape]]
+    last_trades: dict[str, date]
 
 
 def account_data(
@@ -47,7 +48,7 @@ def account_data(
     days: dict[date, dict[str, MarketDay]] = {}
     tapes: dict[date, list[SessionTape]] = {}
     if frames.curve.is_empty():
-        return AccountData(days, tapes)
+        return AccountData(days, tapes, {})
     arrays = market_arrays(frames.curve, list(markets.values()))
     targets, curves, raws = (
         frame.partition_by("market", as_dict=True) for frame in (frames.targets, frames.curve, frames.raw_bars)
@@ -63,4 +64,5 @@ def account_data(
         bars = bars_known(raws.get((symbol,), frames.raw_bars.clear()), frames.cutoffs[symbol])
         for session, tape in tapes_of(spec, calendars[symbol], wanted, bars, arrays, costs).items():
             tapes.setdefault(session, []).append(tape)
-    return AccountData(days, tapes)
+    ends = frames.curve.select("contract", "last_trade").drop_nulls().unique()
+    return AccountData(days, tapes, dict(ends.iter_rows()))

@@ -115,17 +115,24 @@ class AccountRun:
             self.decide(session)
         standing = account.line.standing
         word = standing.positions if standing.code is not ReconcileCode.NO_ANSWER else None
-        end_session(account.engine, number, worked.outcome, self.valuation.equity, word)
+        # Without a worth it counts as not traded: the next run takes it up again.
+        worth = None if worked.outcome is WorkOutcome.UNRECOVERABLE else self.valuation.equity
+        end_session(account.engine, number, worked.outcome, worth, word)
         account.line.journal.tidy()
         return worked.outcome
 
     def work(self, session: date) -> SessionWork:
         """Work the orders of a session; with a real broker only in the session's own hours, which the gate sees to."""
         account = self._account
-        orders = account.line.journal.to_work(session)
-        if not orders or account.virtual is None:
+        if account.virtual is None:
             return SessionWork(WorkOutcome.NOTHING_TO_DO)
-        account.virtual.begin(session)
+        orders = account.line.journal.to_work(session)
+        if orders or account.line.journal.positions:
+            account.virtual.begin(session)
+        if not orders:
+            # What is held may have expired: then the broker's word is another one from here on.
+            account.line.reconcile()
+            return SessionWork(WorkOutcome.NOTHING_TO_DO)
         return account.desk.work([(order, self.work_of(order)) for order in orders])
 
     def work_of(self, order: Order) -> Work:

@@ -11,7 +11,7 @@ from hydra_assets.clock import now as wall_clock
 from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import SessionCalendar
 from hydra_assets.state.system import SystemState
-from hydra_exec.broker.port import Broker, BrokerError, LinkState, Sessions
+from hydra_exec.broker.port import Broker, Sessions
 from hydra_exec.broker.simulated.broker import SimulatedBroker
 from hydra_exec.broker.simulated.config import SimConfig
 from hydra_exec.broker.simulated.store import DatabaseStore
@@ -66,13 +66,18 @@ class Rig:
     close: Callable[[], None]
 
 
-def simulated_rig(parts: Parts, tapes: Mapping[date, Sequence[SessionTape]], sim: SimConfig | None = None) -> Rig:
+def simulated_rig(
+    parts: Parts,
+    tapes: Mapping[date, Sequence[SessionTape]],
+    sim: SimConfig | None = None,
+    last_trades: Mapping[str, date] | None = None,
+) -> Rig:
     """An account at the simulated broker, on tapes."""
     account = parts.config.account
     journal = Journal(parts.engine, account, parts.home, parts.run_id)
     store = DatabaseStore(parts.engine, account)
     config = sim or SimConfig(seed=parts.config.seed)
-    broker = SimulatedBroker(account, tapes, store, journal.next_generation, config)
+    broker = SimulatedBroker(account, tapes, store, journal.next_generation, config, last_trades)
     guarded = _guarded(broker, journal, parts, lambda: ())
     line = Line(guarded, journal, Reconciler(journal, 0, parts.price), tell=parts.tell)
     desk = Desk(line, parts.config.patience, SIMULATED_TICK_SECONDS)
@@ -122,18 +127,11 @@ def ib_rig(
         end = blackout.end(now)
         return () if end is None else ((now, end),)
 
-    def alive() -> bool:
-        try:
-            broker.settle()
-        except (BrokerError, OSError, TimeoutError):
-            return False
-        return broker.link().state is not LinkState.DOWN
-
     guarded = _guarded(broker, journal, parts, blackouts)
     log = ConnectionLog(parts.engine, Role.TRADING, config.account, parts.run_id)
-    keeper = ConnectionKeeper(guarded, KeeperRules(blackout=blackout), alive=alive, log=log)
+    keeper = ConnectionKeeper(guarded, KeeperRules(blackout=blackout), alive=broker.settle, log=log)
     line = Line(guarded, journal, Reconciler(journal, config.ib.client_id, parts.price), keeper, parts.tell)
-    desk = Desk(line, config.patience, tick_seconds)
+    desk = Desk(line, config.patience, tick_seconds, keep_going=lambda: switched_on(parts.engine))
 
     def close() -> None:
         keeper.stop()

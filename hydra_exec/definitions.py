@@ -11,7 +11,8 @@ from hydra_assets.home import home_path, read_home
 from hydra_assets.markets.loader import markets_of
 from hydra_exec.defs.books import book_assets
 from hydra_exec.defs.checks import trading_checks
-from hydra_exec.defs.jobs import TRADE_JOB, trading_jobs
+from hydra_exec.defs.jobs import TRADE_JOB, trading_jobs, trading_schedules
+from hydra_exec.defs.live import dead_man_sensor, work_job
 from hydra_exec.defs.trading import trading_assets
 
 
@@ -23,7 +24,9 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
     return dg.Definitions(
         assets=[*trading_assets(config, markets), *book_assets(config, markets)],
         asset_checks=trading_checks(),
-        jobs=trading_jobs(),
+        jobs=[*trading_jobs(), work_job()],
+        schedules=trading_schedules(markets),
+        sensors=[dead_man_sensor()],
         resources={**default_resources(), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

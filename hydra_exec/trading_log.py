@@ -81,8 +81,8 @@ def broker_word(engine: sa.Engine, account: str) -> dict[date, dict[str, int]]:
 
 
 def last_traded(engine: sa.Engine, account: str) -> date | None:
-    """The newest session of an account that was traded to its end."""
-    ended = (trading_sessions.c.account == account) & trading_sessions.c.outcome.is_not(None)
+    """The newest session of an account whose orders were decided; only those have what the account was worth."""
+    ended = (trading_sessions.c.account == account) & trading_sessions.c.equity_cents.is_not(None)
     with engine.connect() as connection:
         last: date | None = connection.scalar(sa.select(sa.func.max(trading_sessions.c.session)).where(ended))
     return last

@@ -1,7 +1,7 @@
 """Connections and signs of life on record."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -63,12 +63,12 @@ class Silence:
     last_at: datetime
 
 
-def silent_since(engine: sa.Engine, now: datetime) -> list[Silence]:
-    """Roles whose silence is an alarm and that gave no sign of life for a minute, by role."""
+def silent_since(engine: sa.Engine, now: datetime, after: timedelta = DEAD_AFTER) -> list[Silence]:
+    """Roles whose silence is an alarm and that gave no sign of life for so long, by role."""
     columns = (heartbeats.c.role, heartbeats.c.account, heartbeats.c.last_at)
     silent = (
         sa.select(*columns)
-        .where(heartbeats.c.expected, heartbeats.c.last_at <= now - DEAD_AFTER)
+        .where(heartbeats.c.expected, heartbeats.c.last_at <= now - after)
         .order_by(heartbeats.c.role)
     )
     with engine.connect() as connection:

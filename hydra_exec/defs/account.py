@@ -131,7 +131,7 @@ def trade_history(
     def price(contract: str) -> float | None:
         return runs[0].valuation.settles.get(contract)
 
-    rig = simulated_rig(parts_of(parts, price), data.tapes)
+    rig = simulated_rig(parts_of(parts, price), data.tapes, last_trades=data.last_trades)
     try:
         runs.append(AccountRun(account_of(parts, rig), data.days))
         return runs[0].run(sessions, progress)

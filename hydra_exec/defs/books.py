@@ -18,10 +18,13 @@ from hydra_exec.accounting.daily_pnl import daily_pnl
 from hydra_exec.accounting.positions import positions
 from hydra_exec.accounting.reconciliation import slippage_reconciliation
 from hydra_exec.config import trading_config
-from hydra_exec.defs.account import WINDOW_DAYS
+from hydra_exec.defs.account import WINDOW_DAYS, AccountParts
+from hydra_exec.defs.learning import learn_from_fills
 from hydra_exec.defs.trading import NO_FILL, executed_until
 from hydra_exec.journal.frames import fills_between
 from hydra_exec.market_days import sessions_of
+from hydra_exec.slippage.learn import SlippageVersion
+from hydra_exec.slippage.versions import versions
 from hydra_exec.trading_log import broker_word, equities
 
 NO_POSITION = "no_position"
@@ -91,22 +94,27 @@ class Books:
         curve = self.lake.lake.read(
             FUTURES_CURVE.name, markets=[part.market], first=start, last=part.last, columns=list(CURVE_COLUMNS)
         )
-        liquidity = liquidity_before(market_arrays(curve, [spec]), spec)
+        liquidity = liquidity_before(market_arrays(curve, [spec]), spec, versions(self.engine, part.market))
         return slippage_reconciliation(fills, liquidity, {part.market: spec})
 
 
-def liquidity_before(arrays: MarketArrays, spec: MarketSpec) -> pl.DataFrame:
-    """Volatility and volume of each session as known at the cutoff before it: ``measure.LIQUIDITY_FACTS``."""
+def liquidity_before(arrays: MarketArrays, spec: MarketSpec, learned: Sequence[SlippageVersion] = ()) -> pl.DataFrame:
+    """Volatility and volume of each session as known at the cutoff before it: ``measure.LIQUIDITY_FACTS``.
+
+    ``impact_y`` is that of the version which held in the session, the market's own before the first.
+    """
     days = sessions_of(arrays.days.tolist())
+    own = spec.liquidity.impact_y
+    held = [next((v.impact_y for v in reversed(learned) if v.effective_after < day), own) for day in days[1:]]
     return pl.DataFrame(
         {
             "market": spec.symbol,
             "session": days[1:],
             "sigma_daily": arrays.sigma_daily[:-1, 0],
             "adv": arrays.adv[:-1, 0],
-            "impact_y": spec.liquidity.impact_y,
+            "impact_y": held,
         },
-        schema_overrides={"session": pl.Date},
+        schema_overrides={"session": pl.Date, "impact_y": pl.Float64},
     ).fill_nan(None)
 
 
@@ -148,7 +156,7 @@ def _asset(
         context: dg.AssetExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
     ) -> dg.MaterializeResult[None]:
         compute = choose(Books(home, lake, database))
-        return derive(
+        made = derive(
             context,
             spec,
             Resources(home, lake, database),
@@ -156,6 +164,10 @@ def _asset(
             picture,
             lambda part: dict.fromkeys(part.days, empty),
         )
+        if spec is SLIPPAGE_RECONCILIATION:
+            for version in learn_from_fills(AccountParts(home, lake, database, context.run.run_id)):
+                context.log.info(f"slippage: {version}")
+        return made
 
     return book
 

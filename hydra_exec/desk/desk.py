@@ -4,7 +4,7 @@ Nothing outlives the desk but by a crash: before it leaves, every ticket has bee
 answer has been compared with the journal.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -52,13 +52,23 @@ class SessionWork:
 
 
 class Desk:
-    """Works orders on one line. ``tick_seconds`` is how long it listens before it looks at the orders again."""
+    """Works orders on one line.
+
+    ``tick_seconds`` is how long it listens before it looks at the orders again; ``keep_going`` is asked at each look,
+    and where it says no everything is taken back.
+    """
 
     def __init__(
-        self, line: Line, patience: PatienceConfig, tick_seconds: float = 1.0, end_seconds: float = 10.0
+        self,
+        line: Line,
+        patience: PatienceConfig,
+        tick_seconds: float = 1.0,
+        end_seconds: float = 10.0,
+        keep_going: Callable[[], bool] = lambda: True,
     ) -> None:
         self._line, self._patience = line, patience
         self._tick, self._grace = tick_seconds, timedelta(seconds=end_seconds)
+        self._keep_going = keep_going
         self._jobs: dict[str, Job] = {}
 
     def work(self, orders: Sequence[tuple[Order, Work]]) -> SessionWork:
@@ -70,7 +80,7 @@ class Desk:
             line.journal.tickets_of(order)
         ends: dict[str, FinishCode] = {}
         last = max((work.window.closes_at for _, work in orders), default=line.broker.now()) + self._grace
-        while self._jobs and line.broker.now() < last:
+        while self._jobs and line.broker.now() < last and self._keep_going():
             ends |= self._look()
             if self._jobs:
                 line.mind(self._tick, self._managed())

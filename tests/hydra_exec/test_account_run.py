@@ -106,6 +106,21 @@ def test_a_halt_keeps_what_is_held_and_lockdown_flattens_through_the_gate(state_
     assert ("lockdown", "at_once", GateCode.PASSED, OrderStatus.DONE) in flattened
 
 
+def test_a_contract_that_nobody_could_leave_expires_and_the_journal_takes_the_brokers_word(
+    state_engine: sa.Engine,
+) -> None:
+    days = sessions(6)
+    world = World(dict.fromkeys(days, 2), level(days), last_trades={APRIL: days[2]})
+    scene = DeskScene(state_engine, world, prices={APRIL: 85.5})
+    scene.live_through(days[:3])
+    assert held(state_engine) == {APRIL: 2}
+    world.reasons = dict.fromkeys(days, TargetReason.NO_CHAMPION)
+    scene.live_through(days)
+    assert held(state_engine) == {} == scene.broker_positions()
+    last = rows(state_engine, fills, "kind", "side", "quantity", "price")[-1]
+    assert last == ("adjustment", "SELL", 2, 85.5)
+
+
 def test_nothing_quoted_nothing_filled_and_the_order_says_so(state_engine: sa.Engine) -> None:
     days = sessions(3)
     scene = DeskScene(state_engine, World(dict.fromkeys(days, 3), level(days), day_cap=0))

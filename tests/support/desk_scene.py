@@ -54,6 +54,7 @@ class World:
     day_cap: int = 50
     margin_per_lot: float = 1_500.0
     sessions_to_end: int = 20
+    last_trades: Mapping[str, date] = field(default_factory=dict)
 
     def days(self) -> dict[date, dict[str, MarketDay]]:
         """The market's days."""
@@ -113,6 +114,7 @@ class DeskScene:
     system: SystemState = SystemState.RUNNING
     sim: SimConfig = field(default_factory=SimConfig)
     run_id: str = "run"
+    prices: dict[str, float] = field(default_factory=dict)
 
     def parts(self, price_of: Mapping[str, float] | None = None) -> Parts:
         """What a rig is made from."""
@@ -131,7 +133,7 @@ class DeskScene:
 
     def rig(self) -> Rig:
         """A rig on the world's tapes."""
-        return simulated_rig(self.parts(), self.world.tapes(), self.sim)
+        return simulated_rig(self.parts(self.prices), self.world.tapes(), self.sim, self.world.last_trades)
 
     def account(self, rig: Rig) -> Account:
         """The account on a rig."""

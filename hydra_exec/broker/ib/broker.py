@@ -80,12 +80,9 @@ class IBBroker:
     ) -> None:
         self._config = config
         self._markets = tuple(market for market in markets if market.ib is not None)
-        self._next_generation = next_generation
-        self._order_id_floor = order_id_floor
+        self._next_generation, self._order_id_floor = next_generation, order_id_floor
         self._permit = permit
-        self._clock = clock
-        self._pace = pace
-        self._throttle = throttle
+        self._clock, self._pace, self._throttle = clock, pace, throttle
         self._inbox = Inbox()
         self._quotes = Quotes(clock)
         self._ids = OrderIds()
@@ -191,16 +188,20 @@ class IBBroker:
 
     def wait(self, seconds: float) -> Sequence[Message]:
         """Let time pass, no longer than until something is heard; what was heard, in order."""
-        heard = self._inbox.take()
-        if heard:
+        if heard := self._inbox.take():
             return heard
-        if self._pace is None:
-            heard = self._inbox.take(seconds)
-        else:
-            self._pace(seconds)
+        heard = self._inbox.take(seconds) if self._pace is None else self._paced(self._pace, seconds)
+        self._resubscribe()
+        return heard
+
+    def _paced(self, pace: Callable[[float], None], seconds: float) -> Sequence[Message]:
+        """What is on its way is heard before any time passes; only where there is nothing, time does."""
+        self.settle()
+        heard = self._inbox.take()
+        if not heard and seconds > 0.0:
+            pace(seconds)
             self.settle()
             heard = self._inbox.take()
-        self._resubscribe()
         return heard
 
     def settle(self) -> bool:

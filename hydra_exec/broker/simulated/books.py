@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 from hydra_assets.state.records import Side
 from hydra_exec.broker.port import ExecutionReport, FeeReport, OrderReport, Word
-from hydra_exec.broker.simulated.records import Amended, Began, Ended, Filled, Moved, Record, Rested, Taken
+from hydra_exec.broker.simulated.records import Amended, Began, Ended, Expired, Filled, Moved, Record, Rested, Taken
 
 FIRST_PERM_ID = 1_000_001
 UNBORN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -108,6 +108,8 @@ class Books:
                     self.orders[perm_id] = replace(self.orders[perm_id], resting=True)
             case Filled():
                 self._fill(record)
+            case Expired(contract):
+                self.positions.pop(contract, None)
 
     def used_of(self, contract: str, side: Side) -> Used:
         """What orders of a contract and side have had."""

@@ -52,6 +52,8 @@ class SimulatedBroker:
         Lines of the account, from which everything is rebuilt.
     next_generation
         Gives the number of a new connection.
+    last_trades
+        Last trading dates by contract: what is held beyond its own is settled by the exchange, and gone.
     """
 
     def __init__(
@@ -61,9 +63,10 @@ class SimulatedBroker:
         store: Store,
         next_generation: Callable[[], int],
         config: SimConfig | None = None,
+        last_trades: Mapping[str, date] | None = None,
     ) -> None:
         self._config = config or SimConfig()
-        self._exchange = Exchange(account, tapes, store, self._config)
+        self._exchange = Exchange(account, tapes, store, self._config, last_trades)
         self._next_generation = next_generation
         self._outbox = Outbox()
         self._generation = 0

@@ -20,6 +20,7 @@ from hydra_exec.broker.simulated.records import (
     Amended,
     Began,
     Ended,
+    Expired,
     Filled,
     Moved,
     Record,
@@ -52,9 +53,15 @@ class Exchange:
     """Books, floor and store of one account."""
 
     def __init__(
-        self, account: str, tapes: Mapping[date, Sequence[SessionTape]], store: Store, config: SimConfig
+        self,
+        account: str,
+        tapes: Mapping[date, Sequence[SessionTape]],
+        store: Store,
+        config: SimConfig,
+        last_trades: Mapping[str, date] | None = None,
     ) -> None:
         self._tapes, self._store, self._config = tapes, store, config
+        self._last_trades = last_trades or {}
         self.books = Books(account)
         self.books.read(record_of(line) for line in store.load())
         self.floor = self._floor_of(self.books.session)
@@ -128,6 +135,9 @@ class Exchange:
         self.floor = self._floor_of(session)
         instants = self.floor.instants
         self._do(Began(session, max(self.books.now, instants[0]) if instants else self.books.now))
+        for contract in list(self.books.positions):
+            if self._last_trades.get(contract, session) < session:
+                self._do(Expired(contract))
 
     def step(self) -> None:
         """Let the next step of any market begin; nothing where all have closed."""

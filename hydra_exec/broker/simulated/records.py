@@ -75,7 +75,14 @@ class Filled:
     took: bool
 
 
-Record = Began | Moved | Taken | Amended | Ended | Rested | Filled
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A contract that is held has had its last trade: the exchange has settled it, and the position is gone."""
+
+    contract: str
+
+
+Record = Began | Moved | Taken | Amended | Ended | Rested | Filled | Expired
 _NAMES: dict[type[Record], str] = {
     Began: "began",
     Moved: "moved",
@@ -84,6 +91,7 @@ _NAMES: dict[type[Record], str] = {
     Ended: "ended",
     Rested: "rested",
     Filled: "filled",
+    Expired: "expired",
 }
 _TYPES = {name: kind for kind, name in _NAMES.items()}
 
