@@ -12,18 +12,20 @@ from hydra_assets.replay.costs import CostConfig
 from hydra_assets.replay.inputs import market_arrays
 from hydra_exec.broker.simulated.tape import SessionTape, bars_known, tapes_of
 from hydra_exec.market_days import MarketDay, market_days
+from hydra_exec.volume_profile import profiles
 
 
 @dataclass(frozen=True, slots=True)
 class Frames:
     """Rows of all the account's markets.
 
-    ``targets`` and ``raw_bars`` are of the sessions that are traded, ``curve`` begins the volatility's window before
-    them. ``cutoffs`` has session and cutoff of each market's sessions, by market.
+    ``targets``, ``day_curve`` (of the time of day) and ``raw_bars`` are of the sessions that are traded, ``curve``
+    begins the volatility's window before them. ``cutoffs`` has session and cutoff of each market's sessions, by market.
     """
 
     targets: pl.DataFrame
     curve: pl.DataFrame
+    day_curve: pl.DataFrame
     raw_bars: pl.DataFrame
     cutoffs: Mapping[str, pl.DataFrame]
 
@@ -50,8 +52,9 @@ def account_data(
     if frames.curve.is_empty():
         return AccountData(days, tapes, {})
     arrays = market_arrays(frames.curve, list(markets.values()))
-    targets, curves, raws = (
-        frame.partition_by("market", as_dict=True) for frame in (frames.targets, frames.curve, frames.raw_bars)
+    targets, curves, raws, hours = (
+        frame.partition_by("market", as_dict=True)
+        for frame in (frames.targets, frames.curve, frames.raw_bars, frames.day_curve)
     )
     for symbol, spec in markets.items():
         wanted = list(sessions.get(symbol, ()))
@@ -59,7 +62,8 @@ def account_data(
             continue
         curve = curves[(symbol,)].filter(pl.col("session").is_between(wanted[0], wanted[-1]))
         own_targets = targets.get((symbol,), frames.targets.clear())
-        for session, day in market_days(spec, calendars[symbol], wanted, own_targets, curve, arrays).items():
+        known = profiles(hours.get((symbol,), frames.day_curve.clear()), spec.trading_hours)
+        for session, day in market_days(spec, calendars[symbol], wanted, own_targets, curve, arrays, known).items():
             days.setdefault(session, {})[symbol] = day
         bars = bars_known(raws.get((symbol,), frames.raw_bars.clear()), frames.cutoffs[symbol])
         for session, tape in tapes_of(spec, calendars[symbol], wanted, bars, arrays, costs).items():

@@ -48,8 +48,6 @@ class Account:
     real_sources: bool
     system: Callable[[], SystemState]
     run_id: str
-    profiles: Mapping[str, tuple[float, ...]]
-    """Share of a session's volume in equal parts of its window, by market; none where it is not known."""
 
     def market_of(self, contract: str) -> tuple[str, float]:
         """Market and multiplier of a contract; KeyError where it is none of the account's markets'."""
@@ -142,7 +140,8 @@ class AccountRun:
         spec = account.markets[order.market]
         bounds = Bounds(PriceGrid.of_tick(spec.tick), order.limit_price, spec.risk.price_collar_fraction)
         window = Window(*working_window(spec, account.calendars[order.market], order.work_session))
-        return Work(order.side, order.quantity, bounds, window, tuple(account.profiles.get(order.market, ())))
+        day = self._days.get(order.session, {}).get(order.market)
+        return Work(order.side, order.quantity, bounds, window, day.volume_profile if day is not None else ())
 
     def decide(self, session: date, flatten: Motive | None = None) -> list[Order]:
         """Decide on every market that has a day; the orders, passed and denied."""

@@ -41,6 +41,8 @@ class MarketDay:
     contracts: Mapping[str, ContractDay]
     day_cap: int
     margin_per_lot: float | None
+    volume_profile: tuple[float, ...] = ()
+    """How volume runs over the next session's trading hours; empty where it is not known."""
 
     @property
     def settles(self) -> dict[str, float]:
@@ -55,6 +57,7 @@ def market_days(
     targets: pl.DataFrame,
     curve: pl.DataFrame,
     arrays: MarketArrays,
+    profiles: Mapping[date, tuple[float, ...]] | None = None,
 ) -> dict[date, MarketDay]:
     """The days of a market, one for each of its sessions.
 
@@ -68,6 +71,8 @@ def market_days(
         ``CURVE_COLUMNS``, its rows of ``futures_curve`` in the same sessions.
     arrays
         Arrays that hold the market in those sessions.
+    profiles
+        How volume runs over the trading hours, by session.
     """
     listed = _contract_days(calendar, curve)
     caps, margins = _liquidity(spec, arrays)
@@ -79,7 +84,15 @@ def market_days(
         fresh = {name: day.settle for name, day in contracts.items() if day.settle_age_sessions == 0}
         ending = frozenset(name for name, day in contracts.items() if day.ending)
         wanted = Wanted(spec.symbol, session, contract, lots, TargetReason(reason), fresh, ending)
-        out[session] = MarketDay(spec.symbol, session, wanted, contracts, caps.get(session, 0), margins.get(session))
+        out[session] = MarketDay(
+            market=spec.symbol,
+            session=session,
+            wanted=wanted,
+            contracts=contracts,
+            day_cap=caps.get(session, 0),
+            margin_per_lot=margins.get(session),
+            volume_profile=(profiles or {}).get(session, ()),
+        )
     return out
 
 

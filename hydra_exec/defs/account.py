@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from hydra_assets.columns import FUTURES_CURVE, RAW_FUTURES_BARS, TARGET_POSITIONS
+from hydra_assets.columns import FUTURES_CURVE, RAW_FUTURES_BARS, TARGET_POSITIONS, TIME_OF_DAY_CURVE
 from hydra_assets.defs.ranges import cutoff_frame
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.replay.costs import CostConfig
@@ -70,6 +70,7 @@ class AccountParts:
         frames = Frames(
             targets=read(TARGET_POSITIONS.name, first),
             curve=read(FUTURES_CURVE.name, first - timedelta(days=WINDOW_DAYS), CURVE),
+            day_curve=read(TIME_OF_DAY_CURVE.name, first),
             raw_bars=read(RAW_FUTURES_BARS.name, first),
             cutoffs={m: cutoff_frame(self.home.calendars[m], days) for m, days in sessions.items()},
         )
@@ -93,7 +94,6 @@ def account_of(parts: AccountParts, rig: Rig) -> Account:
         real_sources=parts.home.config.kind == "real",
         system=lambda: current_state(engine),
         run_id=parts.run_id,
-        profiles={},
     )
 
 

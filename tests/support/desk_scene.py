@@ -158,7 +158,6 @@ class DeskScene:
             real_sources=False,
             system=lambda: self.system,
             run_id=self.run_id,
-            profiles={},
         )
 
     def live_through(self, days: Sequence[date]) -> AccountRun:
