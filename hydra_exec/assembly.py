@@ -33,6 +33,9 @@ from hydra_exec.trading_log import switched_on
 
 SIMULATED_TICK_SECONDS = 1.0
 """Any time will do: the simulated broker's waits are steps."""
+SIMULATED_STEPS = 250
+"""Of a session, about one a minute. In coarse steps prices jump through limits that a market would trade at on its way:
+resting orders then look far worse than they are."""
 NO_PARTICIPATION_CAP = 1_000_000
 """At the wire: the order's own size was capped when it was decided, and no ticket is larger than its order."""
 
@@ -76,7 +79,7 @@ def simulated_rig(
     account = parts.config.account
     journal = Journal(parts.engine, account, parts.home, parts.run_id)
     store = DatabaseStore(parts.engine, account)
-    config = sim or SimConfig(seed=parts.config.seed)
+    config = sim or SimConfig(seed=parts.config.seed, steps=SIMULATED_STEPS)
     broker = SimulatedBroker(account, tapes, store, journal.next_generation, config, last_trades)
     guarded = _guarded(broker, journal, parts, lambda: ())
     line = Line(guarded, journal, Reconciler(journal, 0, parts.price), tell=parts.tell)
