@@ -9,14 +9,13 @@ from hydra_agent.defs.diagnosing import Finding, diagnosed
 from hydra_agent.defs.group_watch import Parts
 from hydra_assets.columns import FEATURE_VECTOR
 from hydra_assets.state.alerts import AlertSink
+from hydra_assets.state.demands import post, settle
 from hydra_assets.state.journal import JournalEntry, JournalKind, write
 from hydra_assets.state.records import Alert, AlertLevel
-from hydra_assets.state.system import Actor, Demand, SystemState, Transition, strictest
-from hydra_assets.state.system_log import current_state, request_state
-from hydra_assets.state.tables import system_state
+from hydra_assets.state.system import Demand, Transition, TransitionCode, strictest
 
 ORIGIN = "agent"
-NOTHING = "nothing is demanded any more"
+"""Owner of the demands, and what their origins begin with."""
 
 
 def conclude_watch(parts: Parts, last: date, run_id: str) -> Transition | None:
@@ -56,37 +55,17 @@ def demands_of(found: Sequence[Finding]) -> list[Demand]:
 
 
 def follow(engine: sa.Engine, sink: AlertSink, demands: Sequence[Demand], run_id: str) -> Transition | None:
-    """Tighten to the strictest demand, or loosen what the agent has tightened; None where neither is called for.
+    """Post what the agent demands and settle the state with all others; None where it stays.
 
-    What somebody else has tightened stays, also underneath: the agent goes back no further than to the newest state
-    that is not its own.
+    Only the agent's own tightening is the agent's alarm.
     """
-    wanted, state = strictest(demands), current_state(engine)
-    origin, floor = _last_words(engine)
-    if wanted.state.strictness > state.strictness:
-        verdict = request_state(engine, wanted.state, actor=Actor.SOFTWARE, origin=ORIGIN, reason=wanted.reason)
-        if verdict.changed:
-            message = f"the agent demands {wanted.state}: {wanted.reason}"
-            key = f"agent_demand|{wanted.state}"
-            sink.raise_alert(Alert(AlertLevel.CRITICAL, "agent_demand", message, run_id=run_id, dedupe_key=key))
-        return verdict
-    if origin != ORIGIN:
-        return None
-    back = max(wanted.state, floor, key=lambda each: each.strictness)
-    if back.strictness >= state.strictness:
-        return None
-    reason = wanted.reason if wanted.state is not SystemState.RUNNING else NOTHING
-    return request_state(engine, back, actor=Actor.SOFTWARE, origin=ORIGIN, reason=reason)
-
-
-def _last_words(engine: sa.Engine) -> tuple[str, SystemState]:
-    """Who spoke last, and the newest state that is not the agent's."""
-    newest = sa.select(system_state.c.origin).order_by(system_state.c.id.desc()).limit(1)
-    others = sa.select(system_state.c.state).where(system_state.c.origin != ORIGIN)
-    with engine.connect() as connection:
-        origin = connection.scalar(newest) or ""
-        other = connection.scalar(others.order_by(system_state.c.id.desc()).limit(1))
-    return origin, SystemState(other) if other else SystemState.RUNNING
+    post(engine, ORIGIN, demands)
+    verdict, wanted = settle(engine), strictest(demands)
+    if verdict is not None and verdict.code is TransitionCode.TIGHTENED and verdict.after is wanted.state:
+        message = f"the agent demands {wanted.state}: {wanted.reason}"
+        key = f"agent_demand|{wanted.state}"
+        sink.raise_alert(Alert(AlertLevel.CRITICAL, "agent_demand", message, run_id=run_id, dedupe_key=key))
+    return verdict
 
 
 def observation(finding: Finding, run_id: str) -> JournalEntry:

@@ -43,7 +43,7 @@ class Parts:
 
     def history(self, group: str, last: date) -> GroupHistory:
         """Everything of a group up to a session."""
-        return group_history(self.lake.lake, specs_of(self.home, group), last)
+        return group_history(self.lake.lake, specs_of(self.home, group), last, self.database.engine)
 
 
 def recipe_walk(history: GroupHistory, name: str, recipe: Recipe) -> Walk:

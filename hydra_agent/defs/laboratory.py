@@ -59,7 +59,7 @@ def bench_of(parts: Parts, group: str, session: date) -> Bench:
 
 def cut_history(history: GroupHistory, last: date) -> GroupHistory:
     """A history as it was at an earlier session."""
-    return GroupHistory(history.lake, history.specs, last)
+    return GroupHistory(history.lake, history.specs, last, history.impact)
 
 
 def snapshot_folder(parts: Parts, history: GroupHistory) -> Path:

@@ -33,6 +33,7 @@ from hydra_assets.state.autonomy_log import (
 from hydra_assets.state.chain import EntryKind
 from hydra_assets.state.content import latest_content
 from hydra_assets.state.db import Lock, advisory_lock
+from hydra_assets.state.demands import post, posted, state_and_word
 from hydra_assets.state.journal import JournalEntry, JournalKind, JournalQuery, search, write
 from hydra_assets.state.promotions import current_champion
 from hydra_assets.state.system import Actor, Demand, SystemState, Transition, TransitionCode, strictest, transition
@@ -222,29 +223,32 @@ def _own_halt(engine: sa.Engine, words: str) -> None:
 
 
 def resume(engine: sa.Engine, demands: Sequence[Demand], actor: str, reason: str) -> Transition:
-    """Loosen the state as far as the demands allow, out of LOCKDOWN to HALTED at most.
+    """Loosen the state as far as all demands allow, out of LOCKDOWN to HALTED at most.
 
-    What the agent still demands is the agent's from then on: it ends with the demand.
+    ``demands`` are the agent's, looked at anew; those of other owners are as they were posted. What somebody still
+    demands is theirs from then on: it ends with the demand.
 
     Raises
     ------
     OperatingError
         The demands allow nothing looser than what holds.
     """
-    wanted, words = strictest(demands), f"{actor}: {reason}"
+    post(engine, demand.ORIGIN, demands)
+    words = f"{actor}: {reason}"
     with engine.begin() as connection, advisory_lock(connection, Lock.SYSTEM_STATE):
-        query = sa.select(system_state.c.state).order_by(system_state.c.id.desc()).limit(1)
-        state = SystemState(connection.scalar(query) or SystemState.RUNNING)
+        standing = posted(connection)
+        state, _ = state_and_word(connection)
         if state is SystemState.RUNNING:
             raise OperatingError("the system is RUNNING; there is nothing to resume")
+        wanted = standing[0].demand if standing else strictest(())
+        if wanted.state.strictness >= state.strictness:
+            raise OperatingError(f"{wanted.state} is demanded, and no word ends it before its cause: {wanted.reason}")
         if state is SystemState.LOCKDOWN:
             _add(connection, SystemState.HALTED, state, Actor.PERSON, ORIGIN, words)
             return transition(state, SystemState.HALTED, Actor.PERSON)
-        if wanted.state.strictness >= state.strictness:
-            raise OperatingError(f"{wanted.state} is demanded, and no word ends it before its cause: {wanted.reason}")
         _add(connection, SystemState.RUNNING, state, Actor.PERSON, ORIGIN, words)
         if wanted.state is not SystemState.RUNNING:
-            _add(connection, wanted.state, SystemState.RUNNING, Actor.SOFTWARE, demand.ORIGIN, wanted.reason)
+            _add(connection, wanted.state, SystemState.RUNNING, Actor.SOFTWARE, standing[0].owner, wanted.reason)
     return transition(state, wanted.state, Actor.PERSON)
 
 

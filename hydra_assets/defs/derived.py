@@ -17,11 +17,12 @@ from hydra_assets.partitions import MARKET, SESSION, market_session_partitions
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a computation may read: the home, and the lake's rows of its own market or of all."""
+    """What a computation may read: the home, the lake's rows of its own market or of all, and what was learned."""
 
     home: HomeResource
     lake: LakeResource
     part: MarketRange
+    database: DatabaseResource
 
     @property
     def market(self) -> MarketSpec:
@@ -102,11 +103,11 @@ def _every_market() -> dg.MultiPartitionMapping:
     )
 
 
-def _computed(asset: DerivedAsset, home: HomeResource, lake: LakeResource, part: MarketRange) -> pl.DataFrame:
+def _computed(asset: DerivedAsset, parts: Resources, part: MarketRange) -> pl.DataFrame:
     """All rows of a range, block by block in key order, so that the lake need not sort a copy of the whole."""
     blocks = _blocks(part) if asset.by_block else [part]
-    parts = (asset.compute(Inputs(home, lake, block)) for block in blocks)
-    return pl.concat([rows.sort(asset.spec.key, maintain_order=True) for rows in parts], how="vertical_relaxed")
+    found = (asset.compute(Inputs(parts.home, parts.lake, block, parts.database)) for block in blocks)
+    return pl.concat([rows.sort(asset.spec.key, maintain_order=True) for rows in found], how="vertical_relaxed")
 
 
 def build(asset: DerivedAsset, home_config: HomeConfig, markets: Sequence[MarketSpec]) -> dg.AssetsDefinition:
@@ -128,6 +129,7 @@ def build(asset: DerivedAsset, home_config: HomeConfig, markets: Sequence[Market
         context: dg.AssetExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
     ) -> dg.MaterializeResult[None]:
         why, picture, notes = asset.why_empty, asset.picture, asset.notes
+        parts = Resources(home, lake, database)
 
         def read(spec: DatasetSpec, market: str, session: date | None) -> pl.DataFrame:
             return lake.lake.read(spec.name, markets=[market], first=session, last=session)
@@ -135,10 +137,10 @@ def build(asset: DerivedAsset, home_config: HomeConfig, markets: Sequence[Market
         return derive(
             context,
             asset.spec,
-            Resources(home, lake, database),
-            lambda part: _computed(asset, home, lake, part),
+            parts,
+            lambda part: _computed(asset, parts, part),
             (lambda rows: picture(rows, read)) if picture else None,
-            (lambda part: why(Inputs(home, lake, part))) if why else None,
+            (lambda part: why(Inputs(home, lake, part, database))) if why else None,
             (lambda rows: notes(rows, read)) if notes else None,
         )
 

@@ -5,12 +5,13 @@ Whoever comes first computes; the others of the process take the same, for as lo
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any
 
 import polars as pl
+import sqlalchemy as sa
 
 from hydra_assets.columns import DIVERGENCE, FEATURE_VECTOR, FUTURES_CURVE, LABELS, REGIMES, TIME_OF_DAY_CURVE
 from hydra_assets.evaluation.evidence import Played
@@ -20,9 +21,11 @@ from hydra_assets.markets.model import MarketSpec
 from hydra_assets.models.out_of_fold import OutOfFoldRun, out_of_fold
 from hydra_assets.models.recalibrated import recalibrated
 from hydra_assets.models.recipe import STRATEGIES, Recipe
+from hydra_assets.replay.impact_versions import no_versions, with_impact_versions
 from hydra_assets.replay.inputs import CURVE_COLUMNS, market_arrays
 from hydra_assets.replay.market import MarketArrays
 from hydra_assets.replay.time_of_day import WINDOW_COLUMNS, with_time_of_day
+from hydra_assets.state.slippage import impact_multipliers
 from hydra_assets.stats.returns import Floats
 
 WORKERS = 2
@@ -45,6 +48,8 @@ class GroupHistory:
     lake: Lake
     specs: tuple[MarketSpec, ...]
     last: date
+    impact: pl.DataFrame = field(default_factory=no_versions, compare=False)
+    """What was learned of impact: ``VERSION_SCHEMA``."""
 
     def _read(self, dataset: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
         symbols = [spec.symbol for spec in self.specs]
@@ -72,7 +77,11 @@ class GroupHistory:
 
     @cached_property
     def market(self) -> MarketArrays:
-        """Arrays of a replay, with the factors of the hours in which orders work where a market says which."""
+        """Arrays of a replay, with what was learned of impact and the hours in which orders work."""
+        return with_impact_versions(self._market, self.impact)
+
+    @cached_property
+    def _market(self) -> MarketArrays:
         arrays = market_arrays(self.curve, self.specs)
         hours = {spec.symbol: spec.liquidity.working_hours for spec in self.specs}
         chosen = {symbol: own for symbol, own in hours.items() if own is not None}
@@ -126,12 +135,14 @@ class GroupHistory:
         return Played(recipes, walks, self.market, played(walks, recipes, self.market, self.factors))
 
 
-def group_history(lake: Lake, specs: Sequence[MarketSpec], last: date) -> GroupHistory:
-    """The history of a group's markets up to a session; the same object while the lake holds the same tables."""
-    key = (*(_state(lake, spec.name) for spec in INPUTS), tuple(spec.symbol for spec in specs), last)
+def group_history(lake: Lake, specs: Sequence[MarketSpec], last: date, engine: sa.Engine) -> GroupHistory:
+    """The history of a group's markets up to a session; the same object while lake and database hold the same."""
+    impact = impact_multipliers(engine, specs).filter(pl.col("effective_after") <= last)
+    tables = (*(_state(lake, spec.name) for spec in INPUTS), *impact.rows())
+    key = (*tables, tuple(spec.symbol for spec in specs), last)
     if key not in _NEWEST:
         _NEWEST.clear()
-        _NEWEST[key] = GroupHistory(lake, tuple(specs), last)
+        _NEWEST[key] = GroupHistory(lake, tuple(specs), last, impact)
     return _NEWEST[key]
 
 

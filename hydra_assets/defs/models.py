@@ -70,7 +70,7 @@ def model_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list
         newest: GroupHistory | None = None
         for group, dates in training_dates(context.partition_keys).items():
             specs = specs_of(home, group)
-            newest = group_history(lake.lake, specs, dates[-1] - timedelta(days=1))
+            newest = group_history(lake.lake, specs, dates[-1] - timedelta(days=1), database.engine)
             curve = lake.lake.read(
                 FUTURES_CURVE.name, markets=[s.symbol for s in specs], last=newest.last, columns=HELD
             )

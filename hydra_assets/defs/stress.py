@@ -47,7 +47,7 @@ def stress_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> lis
     ) -> dg.MaterializeResult[None]:
         found: list[pl.DataFrame] = []
         for group, dates in training_dates(context.partition_keys).items():
-            history = group_history(lake.lake, specs_of(home, group), dates[-1] - timedelta(days=1))
+            history = group_history(lake.lake, specs_of(home, group), dates[-1] - timedelta(days=1), database.engine)
             champions = champions_of(database.engine, registry.registry, group)
             # A date at which a champion was fitted is stressed, and the newest one: the others stand between two fits.
             fitted = {champion.model.cutoff + timedelta(days=1) for champion in champions}

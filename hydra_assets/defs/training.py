@@ -9,7 +9,7 @@ import polars as pl
 
 from hydra_assets.columns import FEATURE_VECTOR, LABELS
 from hydra_assets.defs.group import GroupHistory, count_reasons, group_history, groups_of
-from hydra_assets.defs.resources import HomeResource, LakeResource
+from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.evaluation.contracts import reaches
 from hydra_assets.features.dictionary import FEATURE_NAMES
 from hydra_assets.home import HomeConfig
@@ -91,11 +91,11 @@ def snapshot_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> l
         kinds={"parquet", "polars"},
     )
     def materialise(
-        context: dg.AssetExecutionContext, home: HomeResource, lake: LakeResource
+        context: dg.AssetExecutionContext, home: HomeResource, lake: LakeResource, database: DatabaseResource
     ) -> dg.MaterializeResult[None]:
         store, taken = snapshots_of(home), []
         for group, dates in training_dates(context.partition_keys).items():
-            history = group_history(lake.lake, specs_of(home, group), dates[-1] - timedelta(days=1))
+            history = group_history(lake.lake, specs_of(home, group), dates[-1] - timedelta(days=1), database.engine)
             origin = {name: lake.lake.version(name) for name in (FEATURE_VECTOR.name, LABELS.name)}
             for day in dates:
                 cutoff = day - timedelta(days=1)

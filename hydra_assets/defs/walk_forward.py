@@ -31,7 +31,7 @@ GROUP = "models"
 
 def _history(inputs: Inputs) -> GroupHistory:
     specs = [spec for spec in inputs.home.markets.values() if spec.group == inputs.market.group]
-    return group_history(inputs.lake.lake, specs, inputs.part.last)
+    return group_history(inputs.lake.lake, specs, inputs.part.last, inputs.database.engine)
 
 
 def _asked(rows: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:

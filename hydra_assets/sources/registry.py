@@ -15,6 +15,7 @@ FACTORIES: Mapping[str, tuple[str, str]] = {
     "cme_settlement": ("hydra_assets.sources.cme_settlement", "CmeSettlementSource"),
     "csv": ("hydra_assets.sources.csv_source", "CsvSource"),
     "feeds": ("hydra_assets.sources.feeds", "FeedsSource"),
+    "ib": ("hydra_assets.sources.ib.source", "IbSource"),
 }
 """Module and class of each source; imported when a home uses it, so that definitions load fast."""
 

@@ -10,6 +10,7 @@ from hydra_assets.defs.ranges import cutoff_frame
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.replay.costs import CostConfig
 from hydra_assets.replay.inputs import CURVE_COLUMNS
+from hydra_assets.state.alerts import AlertSink
 from hydra_assets.state.content import latest_content
 from hydra_assets.state.system_log import current_state
 from hydra_exec.account_data import AccountData, Frames, account_data
@@ -17,6 +18,7 @@ from hydra_exec.account_run import Account, AccountRun
 from hydra_exec.assembly import Parts, Rig, simulated_rig
 from hydra_exec.breakers.account import AccountBreakers
 from hydra_exec.config import TradingConfig, trading_config
+from hydra_exec.defs.demand import EXECUTION, after_trading, demand
 from hydra_exec.desk.desk import WorkOutcome
 from hydra_exec.journal.reconcile import Price
 from hydra_exec.trading_log import equities, home_id, last_traded
@@ -36,6 +38,11 @@ class AccountParts:
     def config(self) -> TradingConfig:
         """``trading`` of the home."""
         return trading_config(self.home.config)
+
+    def demand(self, account: Account) -> None:
+        """Post what the account's breakers and books demand of the system's state after a run."""
+        sink = AlertSink(self.database.engine, self.home.config.webhook_url)
+        demand(self.database.engine, sink, EXECUTION, after_trading(account), self.run_id)
 
     def sessions(self, first: date, last: date) -> dict[str, list[date]]:
         """Each market's own sessions in a range, within its span of the home."""
@@ -133,7 +140,10 @@ def trade_history(
 
     rig = simulated_rig(parts_of(parts, price), data.tapes, last_trades=data.last_trades)
     try:
-        runs.append(AccountRun(account_of(parts, rig), data.days))
-        return runs[0].run(sessions, progress)
+        account = account_of(parts, rig)
+        runs.append(AccountRun(account, data.days))
+        done = runs[0].run(sessions, progress)
+        parts.demand(account)
+        return done
     finally:
         rig.close()

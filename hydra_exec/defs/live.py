@@ -16,6 +16,7 @@ from hydra_exec.broker.port import BrokerError, BrokerKind
 from hydra_exec.connection.client_lock import ClientLockError
 from hydra_exec.connection.log import silent_since
 from hydra_exec.defs.account import AccountParts, account_of, parts_of
+from hydra_exec.defs.demand import DEAD_MAN, demand, of_silence
 from hydra_exec.defs.live_permit import live_permit
 from hydra_exec.desk.desk import SessionWork, WorkOutcome
 from hydra_exec.live_session import OpenSession, open_sessions, work_session
@@ -57,6 +58,7 @@ def decide_at_broker(parts: AccountParts, last: date) -> list[date]:
         return []
     with live_account(parts, finished) as (account, run):
         done = run.run([finished])
+        parts.demand(account)
         opened = [each for each in _opened(parts) if each.session > finished]
         if opened and switched_on(parts.database.engine):
             work_session(account, run, opened)
@@ -130,6 +132,7 @@ def dead_man_sensor() -> dg.SensorDefinition:
             message = f"the {each.role} connection of {each.account} was last heard of at {each.last_at:%H:%M:%S} UTC"
             key = f"dead_man|{each.role}|{each.account}|{each.last_at.isoformat()}"
             sink.raise_alert(Alert(AlertLevel.CRITICAL, "dead_man", message, dedupe_key=key))
+        demand(database.engine, sink, DEAD_MAN, of_silence(silent))
         return dg.SkipReason(f"{len(silent)} connections are silent")
 
     return dead_man

@@ -6,9 +6,14 @@ import pytest
 import sqlalchemy as sa
 
 from hydra_assets.replay.breakers import BreakerConfig, BreakerReason
+from hydra_assets.state.alerts import AlertSink
 from hydra_assets.state.execution_tables import breaker_log, orders
+from hydra_assets.state.system import SystemState
+from hydra_assets.state.system_log import current_state
+from hydra_exec.account_run import AccountRun
 from hydra_exec.breakers.log import load
 from hydra_exec.config import TradingConfig
+from hydra_exec.defs.demand import EXECUTION, after_trading, demand
 from hydra_exec.journal.journal import Journal
 from tests.support.desk_scene import APRIL, HOME, DeskScene, World, sessions
 
@@ -94,3 +99,24 @@ def test_a_small_account_is_not_sold_a_position_that_it_cannot_carry(state_engin
         codes = set(connection.scalars(sa.select(orders.c.gate_code)))
     assert codes == {"notional"}
     assert held(state_engine) == {}
+
+
+def test_an_account_breaker_halts_the_system_until_it_has_cooled(state_engine: sa.Engine) -> None:
+    days = sessions(14)
+    settles = {day: 85.0 if i < 3 else 84.0 for i, day in enumerate(days)}
+    account = scene(state_engine, settles, 25_000.0, 2, daily_loss=0.03)
+    seen = []
+    for day in days:
+        rig = account.rig()
+        try:
+            run = AccountRun(account.account(rig), account.world.days())
+            run.run([day])
+            demand(state_engine, AlertSink(state_engine, None), EXECUTION, after_trading(account.account(rig)))
+        finally:
+            rig.close()
+        account.system = current_state(state_engine)
+        seen.append(account.system)
+    assert seen[:3] == [SystemState.RUNNING] * 3
+    assert set(seen[3 : 4 + COOLDOWN]) == {SystemState.HALTED}
+    assert seen[-1] is SystemState.RUNNING
+    assert held(state_engine) == {APRIL: 2}

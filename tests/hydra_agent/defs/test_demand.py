@@ -14,6 +14,7 @@ from hydra_agent.diagnose.causes import Cause, CauseCode, Diagnosis
 from hydra_agent.observe.signals import Family, Level, Signal, SignalReason
 from hydra_agent.respond import respond
 from hydra_assets.state.alerts import AlertSink
+from hydra_assets.state.demands import post
 from hydra_assets.state.journal import JournalKind, JournalQuery, search
 from hydra_assets.state.system import Actor, Demand, SystemState
 from hydra_assets.state.system_log import current_state, request_state
@@ -92,6 +93,17 @@ def test_after_a_person_has_resumed_the_agent_may_tighten_and_loosen_again(state
     said(state_engine, R)
     assert after(state_engine, H) is H
     assert after(state_engine, R) is R
+
+
+def test_what_others_demand_holds_beside_and_is_not_the_agent_s_alarm(state_engine: sa.Engine) -> None:
+    post(state_engine, "execution", [Demand("breakers", H, "drawdown")])
+    assert after(state_engine, D) is H
+    assert rows(state_engine, alerts) == []
+    (row,) = rows(state_engine, system_state)
+    assert (row.origin, row.reason) == ("execution", "drawdown")
+    post(state_engine, "execution", [])
+    assert after(state_engine, D) is D
+    assert rows(state_engine, alerts) == []
 
 
 def test_demands_are_those_of_the_responses() -> None:

@@ -26,6 +26,7 @@ from hydra_assets.state.autonomy import AgentAction, AutonomyLevel
 from hydra_assets.state.autonomy_log import ApprovalState, current_level, may, waiting
 from hydra_assets.state.chain import EntryKind
 from hydra_assets.state.content import record_partition_content
+from hydra_assets.state.demands import post, settle
 from hydra_assets.state.journal import JournalEntry, JournalKind, JournalQuery, search, write
 from hydra_assets.state.promotions import stage_as_of, stages_of
 from hydra_assets.state.system import Actor, Demand, SystemState
@@ -260,3 +261,25 @@ def test_each_is_a_job_with_run_config(database_url: str, state_engine: sa.Engin
     assert run("answer_job", "answer_approval", answers)
     # The second time nothing waits: a run that was repeated fails and does nothing.
     assert not run("answer_job", "answer_approval", answers, fail=False)
+
+
+def test_a_resumption_looks_at_the_demands_of_all(state_engine: sa.Engine) -> None:
+    pause(state_engine, "anna", "")
+    post(state_engine, "execution", [Demand("breakers", H, "drawdown")])
+    with pytest.raises(OperatingError, match=r"HALTED is demanded.*drawdown"):
+        resume(state_engine, demanded(R), "anna", "")
+    post(state_engine, "execution", [Demand("breakers", D, "one market rests")])
+    assert resume(state_engine, demanded(R), "anna", "back").after is D
+    assert history(state_engine)[-1] == ("DEGRADED", "execution", "one market rests")
+    post(state_engine, "execution", [])
+    settle(state_engine)
+    assert current_state(state_engine) is R
+
+
+def test_a_lockdown_that_is_demanded_is_not_left(state_engine: sa.Engine) -> None:
+    post(state_engine, "execution", [Demand("breakers", L, "the account is gone")])
+    settle(state_engine)
+    with pytest.raises(OperatingError, match=r"LOCKDOWN is demanded.*the account is gone"):
+        resume(state_engine, demanded(R), "anna", "")
+    post(state_engine, "execution", [])
+    assert resume(state_engine, demanded(R), "anna", "").after is H

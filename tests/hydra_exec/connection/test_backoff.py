@@ -25,7 +25,9 @@ def test_jitter_is_bounded_and_told_in_advance(failed: int, seed: int) -> None:
 
 
 def test_two_seeds_do_not_come_back_together() -> None:
-    assert len({Backoff(seed=seed).wait(3) for seed in range(20)}) == 20
+    waits = {Backoff(seed=seed).wait(3) for seed in range(20)}
+    assert len(waits) == 20
+    assert min(waits) < timedelta(seconds=4) < max(waits)
 
 
 def test_a_factor_of_one_never_grows() -> None:

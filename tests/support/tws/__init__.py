@@ -2,7 +2,7 @@
 
 from .book import Liquidity, Quote, Tape
 from .broker import Terms
-from .contracts import Future, MarketRule, listing
+from .contracts import Future, FutureOption, MarketRule, chain, listing
 from .kinds import Ask, Out
 from .messages.market import HistoryBar
 from .records import BrokerExecution, BrokerOrder, BrokerPosition, Side, Status
@@ -18,6 +18,7 @@ __all__ = [
     "BrokerPosition",
     "Config",
     "Future",
+    "FutureOption",
     "HistoryBar",
     "Liquidity",
     "LoopbackTws",
@@ -30,6 +31,7 @@ __all__ = [
     "Tape",
     "Terminal",
     "Terms",
+    "chain",
     "listing",
     "script",
 ]

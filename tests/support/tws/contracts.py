@@ -1,10 +1,10 @@
-"""Listed futures, and which of them a request means."""
+"""Listed futures and options on them, and which of them a request means."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from .fields import whole
+from .fields import number, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,34 @@ class Future:
 
 
 @dataclass(frozen=True, slots=True)
+class FutureOption:
+    """One option on a future, which can be looked at and not traded."""
+
+    con_id: int
+    under_con_id: int
+    symbol: str
+    expiry: str
+    """``yyyymmdd``."""
+    strike: float
+    right: str
+    exchange: str = "CME"
+    multiplier: str = "400"
+    min_tick: float = 0.025
+    currency: str = "USD"
+    trading_class: str = ""
+    time_zone: str = "US/Central"
+    price_magnifier: int = 1
+
+    @property
+    def local_symbol(self) -> str:
+        """The class with expiry, right and strike."""
+        return f"{self.trading_class}{self.expiry} {self.right}{self.strike:g}"
+
+
+Listed = Future | FutureOption
+
+
+@dataclass(frozen=True, slots=True)
 class MarketRule:
     """Price increments by the price from which they hold."""
 
@@ -53,6 +81,30 @@ class MarketRule:
 
 
 MONTH_CODES = "FGHJKMNQUVXZ"
+
+
+def chain(
+    under: Future, expiry: str, strikes: Iterable[float], first_con_id: int = 5000, trading_class: str = ""
+) -> list[FutureOption]:
+    """Calls and puts of one expiry on a future, with consecutive ids."""
+    wanted = [(strike, right) for strike in strikes for right in "CP"]
+    return [
+        FutureOption(
+            con_id=first_con_id + i,
+            under_con_id=under.con_id,
+            symbol=under.symbol,
+            expiry=expiry,
+            strike=strike,
+            right=right,
+            exchange=under.exchange,
+            multiplier=under.multiplier,
+            min_tick=under.min_tick,
+            currency=under.currency,
+            trading_class=trading_class or under.symbol,
+            price_magnifier=under.price_magnifier,
+        )
+        for i, (strike, right) in enumerate(wanted)
+    ]
 
 
 def listing(symbol: str, expiries: Iterable[str], first_con_id: int = 1000, exchange: str = "CME") -> list[Future]:
@@ -82,14 +134,16 @@ class Wanted:
     currency: str
     local_symbol: str
     trading_class: str
+    strike: float = 0.0
+    right: str = ""
 
     @classmethod
     def of(cls, fields: Sequence[str]) -> "Wanted":
         """Out of a request; ``fields`` begin with the contract's id."""
-        con_id, symbol, sec_type, expiry, _strike, _right, _mult, exchange, _primary, currency, local, klass = fields[
-            :12
-        ]
-        return cls(whole(con_id), symbol, sec_type, expiry, exchange, currency, local, klass)
+        con_id, symbol, sec_type, expiry, strike, right, _mult, exchange, _primary, currency, local, klass = fields[:12]
+        return cls(
+            whole(con_id), symbol, sec_type, expiry, exchange, currency, local, klass, number(strike) or 0.0, right
+        )
 
 
 @dataclass
@@ -98,6 +152,7 @@ class Catalogue:
 
     futures: list[Future]
     rules: dict[int, MarketRule] = field(default_factory=dict)
+    options: list[FutureOption] = field(default_factory=list)
 
     def __getitem__(self, con_id: int) -> Future:
         return next(future for future in self.futures if future.con_id == con_id)
@@ -122,6 +177,24 @@ class Catalogue:
             and (expired or future.expiry >= f"{today:%Y%m%d}")
         ]
         return sorted(found, key=lambda future: future.expiry)
+
+    def look(self, wanted: Wanted, today: date, *, expired: bool = False) -> list[Listed]:
+        """Futures and options that answer the description; what is traded is found by ``find`` alone."""
+        if wanted.con_id:
+            return [listed for listed in (*self.futures, *self.options) if listed.con_id == wanted.con_id]
+        if wanted.sec_type != "FOP":
+            return [*self.find(wanted, today, expired=expired)]
+        asked = [
+            (name, getattr(wanted, name))
+            for name in ("symbol", "exchange", "currency", "trading_class", "strike", "right")
+        ]
+        return [
+            option
+            for option in self.options
+            if option.expiry.startswith(wanted.expiry)
+            and all(not value or getattr(option, name) == value for name, value in asked)
+            and (expired or option.expiry >= f"{today:%Y%m%d}")
+        ]
 
     def rule(self, number: int) -> MarketRule | None:
         """A market rule: one that was set, else the tick of the contracts that name it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .book import Quote, Tape
 from .broker import Broker, Terms
 from .clock import VirtualClock
-from .contracts import Catalogue, Future, MarketRule, listing
+from .contracts import Catalogue, Future, FutureOption, MarketRule, listing
 from .desk import Desk
 from .events import BrokerEvent
 from .messages.market import HistoryBar
@@ -31,6 +31,8 @@ class Config:
     server_version: int = 178
     futures: Sequence[Future] = field(default_factory=lambda: listing("HE", ("20250414", "20250514", "20250613")))
     rules: Sequence[MarketRule] = ()
+    options: Sequence[FutureOption] = ()
+    """What can be looked at and not traded."""
     terms: Terms = field(default_factory=Terms)
     zone: str = "US/Central"
     rights: Rights = Rights.LIVE
@@ -47,7 +49,7 @@ class Terminal:
         self.config = config
         self.clock = VirtualClock()
         self.director = Director(script)
-        catalogue = Catalogue(list(config.futures), {rule.rule: rule for rule in config.rules})
+        catalogue = Catalogue(list(config.futures), {rule.rule: rule for rule in config.rules}, list(config.options))
         self.broker = Broker(catalogue, self.clock, self.director, config.terms, self._emit)
         self.desk = Desk(self.broker, self.clock, self.director)
         self.pacing = Pacing()

@@ -49,6 +49,7 @@ ANSWERS: Mapping[Ask, Answer] = {
     Ask.CANCEL_POSITIONS_MULTI: account.nothing,
     Ask.ACCOUNT_MULTI: account.account_multi,
     Ask.CANCEL_ACCOUNT_MULTI: account.nothing,
+    Ask.OPTION_PARAMETERS: market.option_parameters,
     Ask.MARKET_RULE: market.market_rule,
     Ask.PNL: account.pnl,
     Ask.CANCEL_PNL: account.cancel,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..contracts import Wanted
+from ..contracts import FutureOption, Wanted
 from ..fields import flag
 from ..messages import market, session
 from ..requests import History
@@ -23,13 +23,30 @@ PACING = (162, "Historical Market Data Service error message:Historical data req
 def contract(client: "Session", fields: Sequence[str]) -> None:
     """Number 9: every listed month that fits."""
     request, tws = int(fields[2]), client.tws
-    found = tws.broker.catalogue.find(Wanted.of(fields[3:15]), tws.clock.now.date(), expired=flag(fields[15]))
+    found = tws.broker.catalogue.look(Wanted.of(fields[3:15]), tws.clock.now.date(), expired=flag(fields[15]))
     if not found:
         client.send(session.error(request, *NO_CONTRACT))
         return
-    for future in found:
-        client.send(market.contract_details(request, future))
+    for listed in found:
+        if isinstance(listed, FutureOption):
+            client.send(market.option_details(request, listed))
+        else:
+            client.send(market.contract_details(request, listed))
     client.send(market.contract_end(request))
+
+
+def option_parameters(client: "Session", fields: Sequence[str]) -> None:
+    """Number 78: every class on a future at an exchange; the end alone where there is none."""
+    request, symbol, exchange, kind, con_id = int(fields[1]), fields[2], fields[3], fields[4], int(fields[5])
+    options = [
+        option
+        for option in client.tws.broker.catalogue.options
+        if (option.symbol, option.under_con_id) == (symbol, con_id) and exchange in {"", option.exchange}
+    ]
+    for name in sorted({option.trading_class for option in options}) if kind == "FUT" else ():
+        own = [option for option in options if option.trading_class == name]
+        client.send(market.option_parameters(request, own))
+    client.send(market.option_parameters_end(request))
 
 
 def market_rule(client: "Session", fields: Sequence[str]) -> None:
@@ -49,7 +66,7 @@ def market_data_type(client: "Session", fields: Sequence[str]) -> None:
 def market_data(client: "Session", fields: Sequence[str]) -> None:
     """Number 1: a subscription or a snapshot."""
     request, tws = int(fields[2]), client.tws
-    found = tws.broker.catalogue.find(Wanted.of(fields[3:15]), tws.clock.now.date())
+    found = tws.broker.catalogue.look(Wanted.of(fields[3:15]), tws.clock.now.date())
     if len(found) != 1:
         client.send(session.error(request, *NO_CONTRACT))
         return

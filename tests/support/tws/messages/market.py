@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..book import Quote
-from ..contracts import Future, MarketRule
+from ..contracts import Future, FutureOption, Listed, MarketRule
 from ..fields import Value, stamp
 from ..kinds import Out
 from .base import Message, message
@@ -49,6 +49,64 @@ def contract_details(request: int, future: Future) -> Message:
     )
 
 
+def option_details(request: int, option: FutureOption) -> Message:
+    """Number 10 of an option on a future, in the layout that holds from version 164 on."""
+    return message(
+        Out.CONTRACT,
+        request,
+        option.symbol,
+        "FOP",
+        option.expiry,
+        option.strike,
+        option.right,
+        option.exchange,
+        option.currency,
+        option.local_symbol,
+        option.symbol,
+        option.trading_class,
+        option.con_id,
+        option.min_tick,
+        option.multiplier,
+        "ACTIVETIM,ADJUST,DAY,GTC,LMT",
+        option.exchange,
+        option.price_magnifier,
+        option.under_con_id,
+        "",
+        "",
+        option.expiry[:6],
+        *("", "", ""),
+        option.time_zone,
+        *("", ""),
+        *("", 0),
+        0,
+        *(1, option.symbol, "FUT", "", option.expiry, ""),
+        *(1, 1, 1),
+    )
+
+
+def option_parameters(request: int, options: Sequence[FutureOption]) -> Message:
+    """Number 75: expiries and strikes of one class on one future, each for itself."""
+    first = options[0]
+    expiries, strikes = sorted({o.expiry for o in options}), sorted({o.strike for o in options})
+    return message(
+        Out.OPTION_PARAMETERS,
+        request,
+        first.exchange,
+        first.under_con_id,
+        first.trading_class,
+        first.multiplier,
+        len(expiries),
+        *expiries,
+        len(strikes),
+        *strikes,
+    )
+
+
+def option_parameters_end(request: int) -> Message:
+    """Number 76."""
+    return message(Out.OPTION_PARAMETERS_END, request)
+
+
 def contract_end(request: int) -> Message:
     """All contracts of a request are in."""
     return message(Out.CONTRACT_END, 1, request)
@@ -65,7 +123,7 @@ def market_data_type(request: int, kind: int) -> Message:
     return message(Out.MARKET_DATA_TYPE, 1, request, kind)
 
 
-def tick_parameters(request: int, future: Future) -> Message:
+def tick_parameters(request: int, future: Listed) -> Message:
     """Number 81."""
     return message(Out.TICK_PARAMETERS, request, future.min_tick, "", 3)
 

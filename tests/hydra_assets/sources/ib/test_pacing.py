@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hydra_exec.connection.pacing import HistoryPacing, HistoryRequest, PacingCode, PacingVerdict
+from hydra_assets.sources.ib.pacing import HistoryPacing, HistoryRequest, PacingCode, PacingVerdict
 from tests.support.tws.contracts import Wanted
 from tests.support.tws.pacing import Pacing
 from tests.support.tws.requests import History
