@@ -21,6 +21,7 @@ from hydra_assets.state.tables import alerts, promotions
 from hydra_console.bootstrap.environment import Environment
 from hydra_console.cycle import dataset_summary
 from hydra_console.healing import healing_lines, healing_standing
+from hydra_console.trading import trading_lines, trading_standing
 
 WATERMARK = "SIMULATED MARKETS - no real prices, no real orders"
 ALERTS_SHOWN = 10
@@ -28,7 +29,7 @@ VOL_TENOR = "60d"
 
 
 def home_status(environment: Environment, config: HomeConfig, engine: sa.Engine, lake: Lake) -> dict[str, Any]:
-    """Kind, datasets, options, alerts, quarantine, champions, healing, system state, database and runs, for JSON."""
+    """Kind, datasets, options, alerts, quarantine, champions, healing, trading, state, database and runs, for JSON."""
     open_alerts = (
         sa.select(alerts.c.id, alerts.c.level, alerts.c.code, alerts.c.message, alerts.c.last_at)
         .where(alerts.c.acknowledged_at.is_(None))
@@ -59,6 +60,7 @@ def home_status(environment: Environment, config: HomeConfig, engine: sa.Engine,
         for found in newest_judgements(engine)
     ]
     datasets = dataset_summary(engine, lake)
+    markets = markets_of(config, environment.home)
     return {
         "home": str(environment.home),
         "kind": config.kind,
@@ -71,9 +73,8 @@ def home_status(environment: Environment, config: HomeConfig, engine: sa.Engine,
         "open_alerts": alert_rows,
         "champions": champion_rows,
         "judgements": judged,
-        "healing": healing_standing(
-            engine, lake, config, list(markets_of(config, environment.home).values()), environment.home
-        ),
+        "healing": healing_standing(engine, lake, config, list(markets.values()), environment.home),
+        "trading": trading_standing(engine, lake, config, markets),
         "database": {
             "embedded": environment.embedded,
             "version": version,
@@ -162,6 +163,8 @@ def show_status(standing: dict[str, Any], console: Console) -> None:
     for found in standing["judgements"]:
         console.print(f"judged        {judgement_in_words(found)}", markup=False)
     for line in healing_lines(standing["healing"]) if "healing" in standing else ():
+        console.print(line, markup=False)
+    for line in trading_lines(standing["trading"]) if "trading" in standing else ():
         console.print(line, markup=False)
     console.print(f"quarantine    {standing['quarantined_rows']:,} rows")
     table = Table("dataset", "markets", "sessions", "rows", "newest")

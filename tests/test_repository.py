@@ -119,7 +119,7 @@ def test_the_readme_commands_exist(project: dict[str, Any]) -> None:
     names = set(getattr(command, "commands", {}))
     for page in ("README.md", "CONTRIBUTING.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
-        used = set(re.findall(r"(?:`|\buv run )hydra ([a-z]+)", text))
+        used = set(re.findall(r"(?:`|\buv run )hydra ([a-z-]+)", text))
         assert used - names == set(), page
         scripts = re.findall(r"uv run (scripts/\w+\.py)", text)
         assert [script for script in scripts if not (ROOT / script).exists()] == []
@@ -128,7 +128,7 @@ def test_the_readme_commands_exist(project: dict[str, Any]) -> None:
         markers = set(re.findall(r"pytest -m (\w+)", text))
         known = {marker.split(":")[0] for marker in project["tool"]["pytest"]["ini_options"]["markers"]}
         assert markers <= known, page
-    assert names - set(re.findall(r"`hydra ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8"))) == set()
+    assert names - set(re.findall(r"`hydra ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8"))) == set()
 
 
 def test_ci_runs_the_readme_command() -> None:

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from hydra_console.cli import bench, database, datasets, healing, home, server, steering
+from hydra_console.cli import bench, database, datasets, healing, home, live_gate, server, steering, trading, why
 
 DEBUG_VARIABLE = "HYDRA_DEBUG"
 USER_ERRORS = frozenset(
@@ -21,6 +21,11 @@ USER_ERRORS = frozenset(
         "hydra_console.bootstrap.errors.BootstrapError",
         "hydra_console.cli.output.UserError",
         "hydra_console.runner.UnknownJobError",
+        "hydra_console.why.WhyError",
+        "hydra_exec.broker.port.BrokerError",
+        "hydra_exec.connection.client_lock.ClientLockError",
+        "hydra_exec.defs.operating.OperatingError",
+        "hydra_exec.live_gate.record_log.RecordError",
     }
 )
 """Exceptions whose message is a sentence for the user; a test keeps the names true."""
@@ -52,6 +57,19 @@ app.command()(steering.rollback)
 app.command()(steering.pause)
 app.command()(steering.resume)
 app.command()(steering.autonomy)
+app.command()(trading.fill_report)
+app.command()(trading.flatten)
+app.command()(why.why)
+paper_app = typer.Typer(no_args_is_help=True, help="Trade on paper: switch it on and off, and see how it stands.")
+paper_app.command("start")(trading.start)
+paper_app.command("stop")(trading.stop)
+paper_app.command("status")(trading.status)
+app.add_typer(paper_app, name="paper-trade")
+gate_app = typer.Typer(cls=live_gate.VerdictFirst, help=live_gate.HELP)
+gate_app.command(live_gate.VERDICT)(live_gate.verdict)
+gate_app.command("record")(live_gate.record)
+gate_app.command("drill")(live_gate.drill)
+app.add_typer(gate_app, name="live-gate")
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     short_help="Score the healing loop and its rivals on worlds with a known truth.",

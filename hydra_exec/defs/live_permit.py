@@ -9,7 +9,7 @@ from hydra_assets import clock
 from hydra_assets.columns import DENSITY_GATE, PREDICTIONS, SLIPPAGE_RECONCILIATION
 from hydra_assets.quality_options import GateState
 from hydra_exec.defs.account import AccountParts
-from hydra_exec.live_gate.conditions import LiveVerdict, counted_sessions, evaluate
+from hydra_exec.live_gate.conditions import LiveFacts, LiveVerdict, counted_sessions, evaluate
 from hydra_exec.live_gate.facts import LakeFacts, gather, worked_sessions
 from hydra_exec.live_gate.record_log import RecordLog
 from hydra_exec.slippage.measure import summary
@@ -24,11 +24,16 @@ def live_permit(parts: AccountParts) -> Callable[[str], str | None]:
 
 def live_verdict(parts: AccountParts, account: str) -> LiveVerdict:
     """Judge every condition of the live gate for an account, now."""
-    engine, prefixes = parts.database.engine, parts.config.ib.paper_prefixes
-    now = clock.now()
+    return live_standing(parts, account)[1]
+
+
+def live_standing(parts: AccountParts, account: str) -> tuple[LiveFacts, LiveVerdict]:
+    """What the live gate looks at for an account now, and its verdict."""
+    engine, prefixes, now = parts.database.engine, parts.config.ib.paper_prefixes, clock.now()
     counted = counted_sessions(worked_sessions(engine, prefixes), now)
     log = RecordLog(engine, parts.home.root)
-    return evaluate(gather(engine, log, account, prefixes, now, lake_facts(parts, {s.wall_date for s in counted})))
+    facts = gather(engine, log, account, prefixes, now, lake_facts(parts, {each.wall_date for each in counted}))
+    return facts, evaluate(facts)
 
 
 def lake_facts(parts: AccountParts, counted: set[date]) -> LakeFacts:

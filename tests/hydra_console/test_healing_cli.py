@@ -98,6 +98,24 @@ def test_where_nothing_was_computed_it_is_said(hydra: Hydra, engine: sa.Engine) 
     assert "health        sim: not watched yet" in hydra("status")[1]
 
 
+def test_trading_that_has_not_begun_is_said(hydra: Hydra, engine: sa.Engine) -> None:
+    out = hydra("status")[1]
+    for line in (
+        "trading       simulated broker, account SIM, paper, switched on; not traded yet",
+        "positions     none; equity 1,000,000.00",
+        "intents       0 orders open, 0 tickets at the broker",
+        "breakers      all active",
+        "connection    none was made yet",
+    ):
+        assert line in out
+    found = json.loads(hydra("paper-trade", "status", "--json")[1])
+    assert (found["positions"], found["last_session"], found["last_reconciliation"]) == ([], None, None)
+    shown = hydra("paper-trade", "status")[1]
+    assert "SIMULATED - simulated prices, no real orders, no real fills" in shown
+    assert "switch          on (nobody has said otherwise)" in shown
+    assert "SIM_HE did not trade on 2025-12-06" in hydra("why", "SIM_HE", "2025-12-06")[2]
+
+
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [

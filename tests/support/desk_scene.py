@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -28,6 +29,7 @@ FIRST = date(2025, 3, 3)
 HOME = "0f0e0d0c"
 
 
+@cache
 def hogs() -> MarketSpec:
     """The market that is traded."""
     return load_markets()["HE"]
