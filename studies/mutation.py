@@ -2,7 +2,8 @@
 
 A module is a file or a folder of a package, as in ``hydra_exec/risk_gate hydra_exec/order_state.py``. mutmut changes
 one thing in one function at a time (a comparison, a constant, a name, an argument) and runs the tests that touch the
-function. A fault that no test notices survives. The score is the share of faults that are noticed.
+function. A fault that no test notices survives. The score is the share of faults that are noticed. Tests that want a
+database share one server, which waits for no disk.
 
 Everything happens in a copy, so that nobody who works in the tree meets a fault. Tests are those of the mirrored tree
 (``tests/hydra_exec/risk_gate``, ``tests/hydra_exec/test_order_state.py``). Only functions are changed, and none that is
@@ -16,11 +17,13 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from studies.recipes import markdown
+from tests.support.postgres import TestServer
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/studies/mutation.md"
@@ -28,6 +31,26 @@ PACKAGES = ("hydra_assets", "hydra_agent", "hydra_exec", "hydra_console")
 SURVIVED, KILLED, NO_TESTS = 0, frozenset({1, 3}), frozenset({5, 33})
 """Exit codes of pytest on a mutant, as mutmut writes them down; what is left is a timeout or a crash."""
 WANTED = 0.85
+SERVER = """# One server for every fault: who looks at one takes it over as it runs.
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hydra_console.bootstrap.postgres import EmbeddedPostgres
+from tests.support import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.TestServer]:
+    server = object.__new__(postgres.TestServer)
+    server.postgres = EmbeddedPostgres(Path({home!r}))
+    postgres._numbers = (f"{{os.getpid()}}_{{n}}" for n in itertools.count())
+    yield server
+"""
+"""Beside the tests of each package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         prepare(copy, arguments.modules)
-        _mutmut(copy, "run", "--max-children", str(arguments.processes))
+        with server(copy, arguments.modules):
+            _mutmut(copy, "run", "--max-children", str(arguments.processes))
         scores, names = results(copy)
         survivors = [Survivor(name, _changed_line(_mutmut(copy, "show", name))) for name in names]
     command = " ".join(map(str, arguments.modules))
@@ -105,6 +129,22 @@ def prepare(copy: Path, modules: Sequence[Path]) -> None:
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
     (copy / "pyproject.toml").write_text("\n".join(["[tool.mutmut]", *lines, ""]), encoding="utf-8")
+
+
+@contextmanager
+def server(copy: Path, modules: Sequence[Path]) -> Iterator[None]:
+    """A server with a migrated template database, told to all tests of the copy."""
+    home = copy / "server"
+    home.mkdir()
+    running = TestServer(home)
+    try:
+        for statement in ("ALTER SYSTEM SET fsync TO off", "SELECT pg_reload_conf()"):
+            running._execute(statement)
+        for package in {module.parts[0] for module in modules}:
+            (copy / "tests" / package / "conftest.py").write_text(SERVER.format(home=str(home)), encoding="utf-8")
+        yield
+    finally:
+        running.stop()
 
 
 def _tests_of(module: Path) -> Path:

@@ -14,7 +14,19 @@ from hydra_exec.broker.port import LinkState, OrderReport, Ticket, Word
 from hydra_exec.config import PatienceConfig
 from hydra_exec.desk.line import Line
 from hydra_exec.journal.records import Algo, Order, TicketRecord
-from hydra_exec.manager import Action, Amend, Cancel, Finish, FinishCode, Place, TicketView, Window, Work, next_actions
+from hydra_exec.manager import (
+    Action,
+    Amend,
+    Cancel,
+    CancelReason,
+    Finish,
+    FinishCode,
+    Place,
+    TicketView,
+    Window,
+    Work,
+    next_actions,
+)
 from hydra_exec.risk_gate.codes import GateCode
 
 AT_ONCE = {"open_share": 0.0, "step_share": 0.001, "cross_share": 0.001}
@@ -80,9 +92,10 @@ class Desk:
             line.journal.tickets_of(order)
         ends: dict[str, FinishCode] = {}
         last = max((work.window.closes_at for _, work in orders), default=line.broker.now()) + self._grace
-        while self._jobs and line.broker.now() < last and self._keep_going():
+        # An order may fill while the connection is lost: then there is still an answer to be waited for.
+        while (self._jobs or not line.agreed) and line.broker.now() < last and self._keep_going():
             ends |= self._look()
-            if self._jobs:
+            if self._jobs or not line.agreed:
                 line.mind(self._tick, self._managed())
         ends |= self._leave()
         left = [ticket for ticket in line.journal.live() if ticket.order_ref in ends]
@@ -131,6 +144,9 @@ class Desk:
                 verdict = line.broker.amend(ticket)
                 if verdict.passed:
                     line.journal.amended(ticket, line.broker.now())
+                elif verdict.code is GateCode.NOT_ON_RECORD:
+                    # Of an earlier connection: it can be ended and not amended, and another takes its place.
+                    self._do(job, Cancel(wire_ref, CancelReason.DEGRADED))
                 job.denied = None if verdict.passed else verdict.code
             case Cancel(wire_ref):
                 line.journal.cancel_asked(wire_ref)
@@ -147,14 +163,21 @@ class Desk:
         """End what still lives, hear the answers out, and compare with the broker a last time."""
         line = self._line
         until = line.broker.now() + self._grace
-        while any(ticket.order_ref in self._jobs for ticket in line.journal.live()):
-            for ticket in [t for t in line.journal.live() if t.order_ref in self._jobs]:
-                line.cancel(report_of(ticket, line.broker.now()))
+        asked: dict[str, datetime] = {}
+        while tickets := [ticket for ticket in line.journal.live() if ticket.order_ref in self._jobs]:
+            now = line.broker.now()
+            for ticket in tickets:
+                # An answer that settles nothing must not be asked for again at once: time would stand still.
+                if ticket.wire_ref not in asked or now - asked[ticket.wire_ref] >= timedelta(seconds=self._tick):
+                    asked[ticket.wire_ref] = now
+                    line.cancel(report_of(ticket, now))
             line.mind(self._tick, self._managed())
             if line.broker.now() >= until:
                 break
         line.hear(0.0)
         line.reconcile()
+        if any(ticket.order_ref in self._jobs and not ticket.acknowledged for ticket in line.journal.live()):
+            line.renew()
         ends = {}
         for name, job in list(self._jobs.items()):
             filled = sum(t.progress.filled for t in line.journal.tickets_at_hand(name))

@@ -155,6 +155,12 @@ class Line:
             self._tell(LineEvent.DIFFERENT, str(dict(self.standing.differences)))
         return self.standing
 
+    def renew(self) -> None:
+        """Connect anew and reconcile: only a later connection can tell that something never arrived."""
+        if self._keeper is not None and self.broker.link().state is LinkState.UP:
+            self.broker.close()
+            self.mind(0.0)
+
     def cancel(self, report: OrderReport) -> None:
         """Ask for an order's end, on record first."""
         if report.wire_ref:

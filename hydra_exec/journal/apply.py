@@ -33,21 +33,23 @@ def apply(book: Book, message: Message) -> Applied:
             return _execution(book, message)
         case FeeReport():
             return Applied(EventOutcome.NOTED)
-        case Notice():
+        case _:
             return _notice(book, message)
 
 
-def ticket_of(book: Book, wire_ref: str, perm_id: int, generation: int, order_id: int) -> str | None:
-    """Whose a report is: by our own name, then by permanent id, then by the id on its own connection."""
-    if wire_ref:
-        return wire_ref if wire_ref in book.tickets else None
-    if perm_id and perm_id in book.by_perm_id:
-        return book.by_perm_id[perm_id]
-    return book.by_order_id.get((generation, order_id)) if order_id > 0 else None
+def ticket_of(book: Book, report: OrderReport | ExecutionReport) -> str | None:
+    """Whose a report is: by our own name, then by permanent id, then by our client's id of it on its connection."""
+    if report.wire_ref:
+        return report.wire_ref if report.wire_ref in book.tickets else None
+    if report.perm_id in book.by_perm_id:
+        return book.by_perm_id[report.perm_id]
+    if report.client_id not in {0, book.client_id}:
+        return None
+    return book.by_order_id.get((report.generation, report.order_id))
 
 
 def _order(book: Book, report: OrderReport) -> Applied:
-    wire_ref = ticket_of(book, report.wire_ref, report.perm_id, report.generation, report.order_id)
+    wire_ref = ticket_of(book, report)
     if wire_ref is None:
         return Applied(EventOutcome.UNMATCHED)
     before = book.tickets[wire_ref]
@@ -58,7 +60,7 @@ def _order(book: Book, report: OrderReport) -> Applied:
     after = replace(
         before,
         progress=told(progress, EVIDENCE[report.word], reported),
-        acknowledged=before.acknowledged or report.perm_id > 0,
+        acknowledged=wire_ref in book.by_perm_id.values(),
         reason=report.detail if report.word in {Word.REJECTED, Word.UNCLEAR} and report.detail else before.reason,
     )
     if after == before and not fresh:
@@ -69,8 +71,10 @@ def _order(book: Book, report: OrderReport) -> Applied:
 
 def _execution(book: Book, report: ExecutionReport) -> Applied:
     known = book.fills.get(report.base_exec_id)
-    wire_ref = ticket_of(book, report.wire_ref, report.perm_id, report.generation, report.order_id)
+    wire_ref = ticket_of(book, report)
     if known is not None and report.revision <= known.revision:
+        if wire_ref is not None and _claim(book, wire_ref, report.perm_id):
+            return Applied(EventOutcome.APPLIED, wire_ref, _recount(book, wire_ref), perm_id=report.perm_id)
         same = report.exec_id == known.exec_id
         return Applied(EventOutcome.REPEATED if same else EventOutcome.SUPERSEDED, wire_ref)
     fill = FillLine(
@@ -104,9 +108,13 @@ def _claim(book: Book, wire_ref: str, perm_id: int) -> bool:
 
 
 def _recount(book: Book, wire_ref: str) -> TicketRecord:
-    """A ticket by what its executions add up to."""
+    """A ticket by what its executions add up to; one that has a permanent id is acknowledged, whatever told of it."""
     before = book.tickets[wire_ref]
-    after = replace(before, progress=executed(before.progress, book.executed(wire_ref)))
+    after = replace(
+        before,
+        progress=executed(before.progress, book.executed(wire_ref)),
+        acknowledged=wire_ref in book.by_perm_id.values(),
+    )
     book.put_ticket(after)
     return after
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 
 from hydra_assets.state.chain import Anchor, ChainReason, ChainVerdict, Entry, EntryKind, linked, verify
-from hydra_assets.state.records import Side
-from hydra_exec.journal.records import FillKind, FillLine
+from hydra_exec.journal.records import FillLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +40,6 @@ def facts_of(fill: FillLine) -> dict[str, object]:
         "price": fill.price,
         "executed_at": fill.executed_at.astimezone(UTC).isoformat(),
     }
-
-
-def fill_of(entry: Entry) -> FillLine:
-    """A fill as its link tells of it; ValueError or KeyError where the body is none of ours."""
-    facts = entry.facts
-    return FillLine(
-        base_exec_id=facts["base_exec_id"],
-        revision=facts["revision"],
-        exec_id=entry.subject,
-        contract=facts["contract"],
-        side=Side(facts["side"]),
-        quantity=facts["quantity"],
-        price=facts["price"],
-        executed_at=datetime.fromisoformat(facts["executed_at"]),
-        perm_id=facts["perm_id"],
-        wire_ref=facts["wire_ref"],
-        kind=FillKind(facts["kind"]),
-    )
 
 
 def verify_fills(lines: Sequence[ChainedFill]) -> ChainVerdict:

@@ -47,18 +47,19 @@ class Comparison:
 def settle_absent(book: Book, snapshot: Snapshot) -> tuple[TicketRecord, ...]:
     """End the tickets that a full answer shows to have ended; the book changes. Take its reports first.
 
-    A ticket that the broker has acknowledged and does not list among its open orders has ended. One that it never
-    acknowledged is only known not to have arrived once a *later* connection answers: on the same one it may still be on
-    its way.
+    A ticket that the broker has acknowledged, or filled some of, and does not list among its open orders has ended. One
+    that it never spoke of is only known not to have arrived once a *later* connection answers: on the same one it may
+    still be on its way.
     """
-    listed = {ticket_of(book, r.wire_ref, r.perm_id, r.generation, r.order_id) for r in snapshot.open_orders}
+    listed = {ticket_of(book, report) for report in snapshot.open_orders}
     settled = []
     for ticket in list(book.tickets.values()):
         if not ticket.live or ticket.wire_ref in listed or ticket.sent_at is None:
             continue
-        if ticket.acknowledged and ticket.sent_at < snapshot.asked_at:
+        arrived = ticket.acknowledged or ticket.progress.filled > 0
+        if arrived and ticket.sent_at < snapshot.asked_at:
             after = replace(ticket, progress=told(ticket.progress, Evidence.CANCELLED), reason=GONE)
-        elif not ticket.acknowledged and ticket.generation < snapshot.generation:
+        elif not arrived and ticket.generation < snapshot.generation:
             after = replace(ticket, progress=told(ticket.progress, Evidence.UNCLEAR))
             after = replace(after, progress=told(after.progress, Evidence.NOT_FOUND), reason=NEVER_ARRIVED)
         else:
@@ -84,7 +85,7 @@ def strangers(book: Book, snapshot: Snapshot, client_id: int, managed: frozenset
     for report in snapshot.open_orders:
         if report.word not in {Word.WORKING, Word.UNCLEAR, Word.CANCELLING}:
             continue
-        wire_ref = ticket_of(book, report.wire_ref, report.perm_id, report.generation, report.order_id)
+        wire_ref = ticket_of(book, report)
         if (wire_ref is None and report.client_id == client_id) or (wire_ref is not None and wire_ref not in managed):
             found.append(report)
     return tuple(found)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from hydra_assets.state.chain import ChainVerdict, canonical
 from hydra_assets.state.db import Lock, advisory_lock
-from hydra_assets.state.execution_tables import connection_log, fills, orders, tickets
+from hydra_assets.state.execution_tables import connection_log, orders, tickets
 from hydra_assets.state.records import OrderStatus
 from hydra_exec.broker.port import ExecutionReport, FeeReport, Message, Ticket
 from hydra_exec.journal import reading, store
@@ -34,6 +34,7 @@ class Journal:
     def __init__(self, engine: sa.Engine, account: str, home: str, run_id: str = "") -> None:
         self.engine, self.account, self.home, self.run_id = engine, account, home, run_id
         self.book = Book()
+        self._generation = 0
         self._planned: dict[str, TicketRecord] = {}
         self._orders: dict[str, Order] = {}
         self.load()
@@ -41,7 +42,7 @@ class Journal:
     def load(self) -> None:
         """Read the book anew: tickets that may fill, fills that are nobody's, and positions."""
         with self.engine.connect() as connection:
-            self.book = reading.load_book(connection, self.account)
+            self.book = reading.load_book(connection, self.account, self.book.client_id)
             self._floor = reading.highest_order_id(connection, self.account)
 
     # --- decisions -------------------------------------------------------------------------------------
@@ -130,11 +131,22 @@ class Journal:
         if planned is None:
             msg = f"{ticket.wire_ref} was sent before, or never planned"
             raise JournalError(msg)
-        made = replace(planned, limit_price=ticket.limit_price, sent_at=at, priced_at=at)
-        sent = replace(made, progress=told(made.progress, Evidence.SENDING))
-        with self.engine.begin() as connection:
-            store.add_ticket(connection, self.account, sent, self.run_id)
-            store.set_status(connection, [sent.order_ref], OrderStatus.WORKING)
+        sent = replace(
+            planned,
+            limit_price=ticket.limit_price,
+            progress=told(planned.progress, Evidence.SENDING),
+            sent_at=at,
+            priced_at=at,
+            # Where nobody can tell whether it left, only a later connection's answer may say that it did not.
+            generation=self._generation,
+        )
+        try:
+            with self.engine.begin() as connection:
+                store.add_ticket(connection, self.account, sent, self.run_id)
+                store.set_status(connection, [sent.order_ref], OrderStatus.WORKING)
+        except sa.exc.IntegrityError as error:
+            msg = f"{ticket.wire_ref} was sent by an earlier process, or its order was never decided"
+            raise JournalError(msg) from error
         self.book.put_ticket(sent)
         del self._planned[ticket.wire_ref]
 
@@ -199,7 +211,8 @@ class Journal:
         return found
 
     def _event(self, message: Message, result: Applied) -> dict[str, object]:
-        body = {name: _plain(value) for name, value in asdict(message).items()}
+        said = asdict(message).items()
+        body = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in said}
         return {
             "account": self.account,
             "generation": message.generation,
@@ -247,6 +260,7 @@ class Journal:
                     run_id=self.run_id,
                 )
             )
+        self._generation = generation
         return generation
 
     def order_id_floor(self) -> int:
@@ -257,7 +271,7 @@ class Journal:
 
     def tidy(self) -> None:
         """Let go of what has ended; it is read again when something is heard of it."""
-        old, self.book = self.book, Book(positions=self.book.positions)
+        old, self.book = self.book, Book(positions=self.book.positions, client_id=self.book.client_id)
         kept = {ticket.wire_ref for ticket in old.tickets.values() if ticket.live}
         for ref in kept:
             self.book.put_ticket(old.tickets[ref])
@@ -280,15 +294,3 @@ class Journal:
         """Whether the chain of the fills can be believed."""
         with self.engine.connect() as connection:
             return verify_fills(store.read_chain(connection))
-
-    def fill_count(self) -> int:
-        """Lines of the chain."""
-        with self.engine.connect() as connection:
-            return int(connection.scalar(sa.select(sa.func.count()).select_from(fills)) or 0)
-
-
-def _plain(value: object) -> object:
-    """A value as JSON has it."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value

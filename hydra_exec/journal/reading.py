@@ -12,9 +12,9 @@ from hydra_exec.journal import store
 from hydra_exec.journal.records import Book
 
 
-def load_book(connection: sa.Connection, account: str) -> Book:
+def load_book(connection: sa.Connection, account: str, client_id: int = 0) -> Book:
     """Tickets that may fill, fills that are nobody's, and positions."""
-    book = Book()
+    book = Book(client_id=client_id)
     latest = store.latest_fills()
     signed = sa.func.sum(sa.case((latest.c.side == str(Side.BUY), latest.c.quantity), else_=-latest.c.quantity))
     query = sa.select(latest.c.contract, signed).where(latest.c.account == account)
@@ -51,7 +51,8 @@ def fetch(connection: sa.Connection, account: str, book: Book, messages: Sequenc
     reports = [each for each in messages if isinstance(each, OrderReport | ExecutionReport)]
     refs = {r.wire_ref for r in reports if r.wire_ref and r.wire_ref not in book.tickets}
     perms = {r.perm_id for r in reports if r.perm_id and r.perm_id not in book.by_perm_id}
-    places = {(r.generation, r.order_id) for r in reports if not r.wire_ref and not r.perm_id and r.order_id > 0}
+    nameless = [r for r in reports if not r.wire_ref and r.perm_id not in book.by_perm_id]
+    places = {(r.generation, r.order_id) for r in nameless if r.order_id > 0}
     conditions: list[sa.ColumnElement[bool]] = []
     if refs:
         conditions.append(tickets.c.wire_ref.in_(refs))
@@ -67,6 +68,8 @@ def fetch(connection: sa.Connection, account: str, book: Book, messages: Sequenc
         latest = store.latest_fills()
         query = sa.select(latest).where(latest.c.account == account, latest.c.base_exec_id.in_(bases))
         _keep_fills(connection, book, query)
+        if left_out := {book.fills[base].wire_ref for base in bases if base in book.fills} - {None, *book.tickets}:
+            keep_tickets(connection, account, book, tickets.c.wire_ref.in_(left_out))
 
 
 def _keep_fills(connection: sa.Connection, book: Book, query: sa.Select[Any]) -> None:

@@ -40,6 +40,7 @@ class Reconciler:
 
     def __init__(self, journal: Journal, client_id: int, price: Price) -> None:
         self._journal, self._client_id, self._price = journal, client_id, price
+        journal.book.client_id = client_id
         self._before: dict[str, Difference] = {}
 
     def take(self, snapshot: Snapshot, managed: frozenset[str] = frozenset()) -> Reconciliation:
@@ -50,14 +51,14 @@ class Reconciler:
         journal = self._journal
         reports: list[Message] = [*snapshot.executions, *snapshot.fees, *snapshot.ended, *snapshot.open_orders]
         journal.take(reports, keep_repeated=False)
-        settled = settle_absent(journal.book, snapshot)
-        found = differences(journal.book, snapshot)
-        busy = {ticket.contract for ticket in journal.live()}
-        lasting = {c: d for c, d in found.items() if self._before.get(c) == d and c not in busy}
-        lines = [self._line(snapshot, contract, each) for contract, each in lasting.items()]
-        left = {c: d for c, d in found.items() if c not in lasting}
-        code = ReconcileCode.DIFFERENT if left else ReconcileCode.ADJUSTED if lines else ReconcileCode.AGREED
         with journal.consistently(), journal.engine.begin() as connection:
+            settled = settle_absent(journal.book, snapshot)
+            found = differences(journal.book, snapshot)
+            busy = {ticket.contract for ticket in journal.live()}
+            lasting = {c: d for c, d in found.items() if self._before.get(c) == d and c not in busy}
+            lines = [self._line(snapshot, contract, each) for contract, each in lasting.items()]
+            left = {c: d for c, d in found.items() if c not in lasting}
+            code = ReconcileCode.DIFFERENT if left else ReconcileCode.ADJUSTED if lines else ReconcileCode.AGREED
             journal.write_tickets(connection, settled)
             if lines:
                 journal.add_fill_lines(connection, lines)

@@ -1,6 +1,5 @@
 """What the journal knows of an order, a ticket and a fill, as frozen records. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -130,6 +129,8 @@ class Book:
     of_ticket: dict[str, set[str]] = field(default_factory=dict)
     """Base ids by ticket."""
     positions: dict[str, int] = field(default_factory=dict)
+    client_id: int = 0
+    """Whose order ids those are: another client's name other orders. A report with 0 does not say."""
 
     def put_ticket(self, ticket: TicketRecord) -> None:
         """Keep a ticket, findable by its id on its connection."""
@@ -156,10 +157,6 @@ class Book:
         """Contracts that the executions of a ticket add up to."""
         return sum(self.fills[base].quantity for base in self.of_ticket.get(wire_ref, ()))
 
-    def of_market(self, market: str) -> list[TicketRecord]:
-        """Tickets of a market that may fill."""
-        return [ticket for ticket in self.tickets.values() if ticket.market == market and ticket.live]
-
     def _add(self, contract: str, change: int) -> None:
         self._set(contract, self.positions.get(contract, 0) + change)
 
@@ -182,4 +179,3 @@ class Applied:
     """A permanent id that is the ticket's from now on."""
     more: tuple[TicketRecord, ...] = ()
     """Other tickets that the same message moved."""
-    facts: Mapping[str, object] = field(default_factory=dict)
