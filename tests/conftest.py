@@ -28,6 +28,10 @@ LONGEST = (
     "tests/hydra_agent/defs/test_labels.py",
     "tests/hydra_console/cli/test_errors.py",
     "tests/studies/test_full_chain.py",
+    "tests/hydra_exec/test_crashes.py",
+    "tests/hydra_exec/test_random_scripts.py",
+    "tests/hydra_exec/test_kill9.py",
+    "tests/hydra_exec/test_recorded_failures.py",
 )
 
 

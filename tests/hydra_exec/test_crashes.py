@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from hydra_assets.state.execution_tables import sim_broker_log
@@ -27,6 +28,8 @@ from tests.support.ib_desk import IbDesk, ib_desk
 from tests.support.ib_scene import ACCOUNT
 from tests.support.ib_trader import unsynced
 from tests.support.lives import Left, left, scene_on, wiped, world
+
+pytestmark = pytest.mark.endurance
 
 STEPS_AT_IB = 300
 """As long as a silence may be that is no alarm."""

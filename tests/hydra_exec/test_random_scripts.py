@@ -5,11 +5,14 @@
 
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 
 from tests.support.ib_trader import unsynced
 from tests.support.random_scripts import WITHIN_SECONDS, Scene, play, scenes
+
+pytestmark = pytest.mark.endurance
 
 EXAMPLES = 300
 

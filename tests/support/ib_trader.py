@@ -34,6 +34,8 @@ from tests.support.tws.threaded import ThreadedTws
 CON_IDS = {APRIL: 1000, MAY: 1001}
 NAMES = {con_id: contract for contract, con_id in CON_IDS.items()}
 STEP = timedelta(seconds=20)
+MOST_EVENTS = 300
+"""Of one account's life: questions, cancels and breaks."""
 
 
 @dataclass
@@ -65,12 +67,17 @@ class Trader:
             home=self.home,
             system=lambda: SystemState.RUNNING,
             price={}.get,
-            tell=lambda event, detail: self.told.append((event, detail)),
+            tell=self.tell,
         )
         clock, server = self.clock, self.server
         return ib_rig(
             parts, locks=self.locks, clock=lambda: clock.now, pace=lambda _seconds: server.step(), throttle=False
         )
+
+    def tell(self, event: LineEvent, detail: str) -> None:
+        """Keep what the line tells of; a line that never comes to rest is a fault of its own."""
+        self.told.append((event, detail))
+        assert len(self.told) < MOST_EVENTS, f"a storm: {self.told[-4:]}"
 
     def restart(self) -> None:
         """The process is gone, and another one begins."""

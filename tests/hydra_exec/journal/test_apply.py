@@ -215,6 +215,38 @@ def test_strangers_are_our_clients_unknown_orders_and_tickets_that_nobody_works(
     assert strangers(book, snapshot, 71, frozenset({REF})) == (ours,)
 
 
+def test_filled_is_all_of_it_whatever_number_it_comes_with() -> None:
+    book = book_with()
+    apply(book, says(Word.FILLED))
+    assert book.tickets[REF].progress == Progress(3, TicketState.FILLED, 0, 3)
+
+
+def test_no_state_says_more_than_was_ordered() -> None:
+    book = book_with()
+    apply(book, says(Word.WORKING, 9))
+    assert book.tickets[REF].progress == Progress(3, TicketState.FILLED, 0, 3)
+
+
+def test_the_reason_is_that_of_a_rejection_or_of_what_we_cannot_read() -> None:
+    book = book_with()
+    told_so = [(Word.WORKING, "Submitted"), (Word.UNCLEAR, "?"), (Word.CANCELLED, "Cancelled"), (Word.REJECTED, "")]
+    reasons = []
+    for word, detail in told_so:
+        apply(book, says(word, detail=detail))
+        reasons.append(book.tickets[REF].reason)
+    apply(book, says(Word.REJECTED, detail="margin"))
+    assert (reasons, book.tickets[REF].reason) == (["", "?", "?", "?"], "margin")
+
+
+def test_a_permanent_id_is_told_of_once_and_claims_its_own_fills_alone() -> None:
+    book = book_with()
+    for base, perm_id in (("a", 1), ("b", 2)):
+        apply(book, fills(1, base, perm_id=perm_id, order_id=0))
+    assert apply(book, says(Word.WORKING, perm_id=1)).perm_id == 1
+    assert apply(book, says(Word.WORKING, 2, perm_id=1)).perm_id is None
+    assert [fill.wire_ref for fill in book.fills.values()] == [REF, None]
+
+
 MESSAGES = st.lists(
     st.one_of(
         st.builds(says, st.sampled_from(Word), st.integers(0, 3)),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from hydra_assets.state.db import Lock
 from hydra_assets.state.execution_tables import broker_events, fill_fees
 from hydra_assets.state.records import Side
 from hydra_exec.broker.port import Notice, NoticeKind, Word
@@ -268,6 +269,23 @@ def test_a_batch_that_the_database_refuses_leaves_book_and_database_as_they_were
     monkeypatch.undo()
     scene.journal.take([fill(2, "b")])
     assert (scene.journal.positions, scene.rows("tickets", "state")) == ({APRIL: 3}, ["filled"])
+
+
+def test_whoever_writes_fills_waits_for_whoever_does(scene: JournalScene) -> None:
+    """Two accounts chain their fills to the same last link."""
+    hurried = sa.create_engine(scene.engine.url.update_query_dict({"options": "-clock_timeout=20"}))
+    other = JournalScene(hurried)
+    reconciler = other.reconciler()
+    reconciler.take(other.answer({APRIL: 1}))
+    with scene.engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(int(Lock.FILLS))))
+        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+            other.journal.take([fill(1)])
+        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+            reconciler.take(other.answer({APRIL: 1}, minutes=6))
+        other.journal.take([fee("a.01")])
+    assert (other.journal.positions, other.rows("events", "kind")) == ({}, ["FeeReport"])
+    hurried.dispose()
 
 
 def test_tidying_lets_go_of_what_has_ended_and_finds_it_again(scene: JournalScene) -> None:
