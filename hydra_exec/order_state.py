@@ -144,7 +144,11 @@ def moved(state: TicketState, evidence: Evidence) -> TicketState:
 def told(progress: Progress, evidence: Evidence, reported: int = 0) -> Progress:
     """A ticket after a state of the broker, or a step of our own. What it says is filled never takes any back."""
     known = replace(progress, reported=max(progress.reported, reported))
-    return _filled(replace(known, state=moved(known.state, evidence)))
+    after = replace(known, state=moved(known.state, evidence))
+    if evidence is Evidence.UNCLEAR and after.filled < after.quantity:
+        # What was filled before the break says nothing of what became of the rest.
+        return after
+    return _filled(after)
 
 
 def executed(progress: Progress, total: int) -> Progress:

@@ -35,7 +35,10 @@ def run(engine: sa.Engine, locks: Path, examples: int, number: int) -> list[Play
     )
     @given(scene=scenes())
     def one(scene: Scene) -> None:
-        played = play(engine, locks, scene)
+        try:
+            played = play(engine, locks, scene)
+        except Exception as error:
+            played = Played((repr(error),), 0.0, 0, 0, 0, scene.script)
         done.append(played)
         if played.problems or played.seconds > WITHIN_SECONDS:
             print(f"{scene}: {played.seconds:.2f} s, {played.problems}", flush=True)

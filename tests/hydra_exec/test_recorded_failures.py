@@ -46,6 +46,7 @@ from tests.support.tws.script import (
     Fail,
     Flow,
     Grant,
+    HangUp,
     Ignore,
     Lost,
     NextIdRegress,
@@ -528,3 +529,12 @@ def test_a_terminal_that_is_not_there_says_what_to_look_at(desk: Callable[..., T
     order, _ = t.order(1)
     assert t.rig.broker.send(t.rig.journal.plan(order, 0, 1, 85.0)).code is GateCode.LINK_DOWN
     assert t.tickets() == []
+
+
+def test_an_order_that_can_no_longer_be_cancelled_is_no_storm_of_questions(desk: Callable[..., Trader]) -> None:
+    """A terminal that has forgotten its order ids answers every cancel with "not found", and lists the order still."""
+    t = desk(script(NextIdRegress(connection=2, to=1, forget=True), At(4, HangUp())), quote=FAR)
+    t.rig.line.open()
+    done = t.work(t.order(1, steps=30))
+    assert done.outcome is WorkOutcome.UNRECOVERABLE
+    assert len(t.rows(reconciliations, "code")) < 60

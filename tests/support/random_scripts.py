@@ -20,7 +20,7 @@ from tests.support.tws.terminal import Terminal
 
 TIMEOUT_SECONDS = 0.25
 """Of a question that is never answered: short, for every script has a few of them."""
-WINDOW_STEPS = 16
+WINDOW_STEPS = 12
 WITHIN_SECONDS = 5.0
 """From a connection to the broker's full answer and the journal agreeing with it, by the wall clock."""
 REPORTS = frozenset({Out.EXECUTION, Out.POSITION})

@@ -274,3 +274,13 @@ def test_whatever_comes_twice_counts_once_and_the_position_is_the_sum_of_last_re
     total = sum(report.quantity for report in last.values())
     assert book.positions.get(CONTRACT, 0) == total
     assert book.tickets[REF].progress.executed == total
+
+
+def test_a_break_makes_what_is_left_of_a_partly_filled_ticket_unknown() -> None:
+    book = book_with()
+    apply(book, says(Word.WORKING))
+    apply(book, fills(1))
+    apply(book, Notice(NoticeKind.LINK_LOST, 1100, "", AT))
+    assert (state(book), book.tickets[REF].progress.filled) == (TicketState.UNKNOWN, 1)
+    apply(book, says(Word.WORKING, 1))
+    assert state(book) is TicketState.PARTIALLY_FILLED

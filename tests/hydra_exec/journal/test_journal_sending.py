@@ -176,6 +176,14 @@ def test_what_may_have_left_is_unknown_and_only_a_later_connection_can_say_that_
     assert scene.rows("tickets", "state") == ["absent"]
 
 
+def test_what_was_sent_on_no_connection_that_is_known_is_of_none(scene: JournalScene) -> None:
+    ticket = scene.planned()
+    scene.journal.sending(ticket, AT)
+    assert scene.rows("tickets", "generation") == [0]
+    scene.reconciler().take(scene.answer({}, generation=1))
+    assert scene.rows("tickets", "state") == ["absent"]
+
+
 def test_an_amendment_and_a_request_to_cancel_are_written(scene: JournalScene) -> None:
     ref = scene.send()
     scene.journal.take([says(Word.WORKING)])

@@ -50,6 +50,17 @@ def test_what_is_about_nothing_fetches_nothing(scene: JournalScene) -> None:
     assert (book.tickets, book.fills) == ({}, {})
 
 
+def test_what_is_read_later_lets_go_of_nothing(scene: JournalScene) -> None:
+    first, second = lived(scene)
+    live = scene.send(9, contract="HE-2026-06")
+    scene.journal.take([says(Word.WORKING, perm_id=9003, order_id=9)])
+    scene.restart()
+    scene.journal.take([says(Word.CANCELLED, order_id=0), says(Word.CANCELLED, perm_id=9002, order_id=0)])
+    book = scene.journal.book
+    assert book.by_perm_id == {9001: first, 9002: second, 9003: live}
+    assert (set(book.tickets), set(book.fills)) == ({first, second, live}, {"a", "m", "n"})
+
+
 def test_the_first_order_id_of_a_connection_names_a_ticket(scene: JournalScene) -> None:
     ref = scene.send(1)
     scene.journal.take([says(Word.CANCELLED, perm_id=0, order_id=1)])

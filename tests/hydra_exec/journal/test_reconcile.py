@@ -10,6 +10,7 @@ from hydra_assets.state.execution_tables import reconciliations
 from hydra_assets.state.records import Side
 from hydra_exec.broker.port import Ticket, Word
 from hydra_exec.journal.compare import GONE, NEVER_ARRIVED, Difference, ReconcileCode
+from hydra_exec.journal.reconcile import Reconciler
 from hydra_exec.order_state import TicketState
 from tests.support.journal_scene import APRIL, AT, MAY, JournalScene, broken, fee, fill, later, says
 
@@ -149,8 +150,7 @@ def test_a_price_that_cannot_be_had_ends_nothing(scene: JournalScene) -> None:
 
     ref = scene.send()
     scene.journal.take([says(Word.WORKING)])
-    reconciler = scene.reconciler()
-    reconciler._price = no_price
+    reconciler = Reconciler(scene.journal, 71, no_price)
     reconciler.take(scene.answer({MAY: 1}, [says(Word.WORKING)]))
     with pytest.raises(LookupError):
         reconciler.take(scene.answer({MAY: 1}, minutes=6))
