@@ -50,7 +50,10 @@ def turn(parts: AccountParts, on: bool, actor: str, reason: str) -> bool:
     if on and config.mode == "live":
         missing = live_standing(parts, config.account)[1].reason
         if missing is not None:
-            msg = f"trading.mode of home.yaml is live, and the live gate of {config.account} is not open: {missing}"
+            msg = (
+                f"trading.mode of home.yaml is live, and the live gate of {config.account} is not open: {missing} "
+                "`hydra live-gate` says what a live account needs."
+            )
             raise OperatingError(msg)
     before = switched_on(engine)
     switch(engine, on, actor, reason)

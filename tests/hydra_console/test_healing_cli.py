@@ -1,8 +1,7 @@
 """The commands of the healing loop in a home that has computed nothing yet: help, answers, refusals, JSON."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -18,10 +17,9 @@ from hydra_assets.state.llm_log import LlmCall, record_call
 from hydra_assets.state.system import SystemState
 from hydra_assets.state.system_log import current_state
 from hydra_console.bootstrap.environment import Environment
-from hydra_console.cli import app
+from tests.support.command import Hydra
 from tests.support.postgres import engine_on
 
-Hydra = Callable[..., tuple[int, str, str]]
 COMMANDS = {
     ("diagnose",): "nothing is written",
     ("experiments",): "the gate that decided",
@@ -35,24 +33,6 @@ COMMANDS = {
     ("sandbox", "replay"): "seal",
     ("sandbox", "stress"): "flash_crash",
 }
-
-
-@pytest.fixture
-def hydra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Hydra:
-    """The command in this process: exit status, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hydra", *arguments])
-        code: object = 0
-        try:
-            app.run()
-        except SystemExit as end:
-            code = end.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return (code if isinstance(code, int) else 0), out, err
-
-    return call
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The commands of trading on an account that a desk scene has traded: what they say, refuse and write."""
 
 import json
-import sys
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 from hydra_assets.columns import DAILY_PNL, FILLS, FUTURES_CURVE, SLIPPAGE_RECONCILIATION
 from hydra_assets.replay.breakers import BreakerReason, BreakerState
 from hydra_assets.state.execution_tables import heartbeats, trading_sessions
-from hydra_console.cli import app, trading
+from hydra_console.cli import trading
 from hydra_exec.breakers.judge import Move
 from hydra_exec.breakers.log import append
 from hydra_exec.journal.journal import Journal
@@ -21,11 +20,11 @@ from hydra_exec.live_gate.record_log import RecordLog
 from hydra_exec.slippage.learn import SlippageVersion
 from hydra_exec.slippage.versions import record
 from hydra_exec.trading_log import switch, switched_on
+from tests.support.command import Hydra
 from tests.support.desk_home import SceneParts, scene_parts
 from tests.support.desk_scene import APRIL, FIRST, HOME, DeskScene, World, sessions
 from tests.support.frames import complete
 
-Hydra = Callable[..., tuple[int, str, str]]
 DAYS = sessions(6)
 COMMANDS = {
     ("paper-trade", "start"): "hydra live-gate",
@@ -38,24 +37,6 @@ COMMANDS = {
     ("live-gate", "drill"): "newest one of each kind",
     ("why",): "Shapley",
 }
-
-
-@pytest.fixture
-def hydra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Hydra:
-    """The command in this process: exit status, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hydra", *arguments])
-        code: object = 0
-        try:
-            app.run()
-        except SystemExit as end:
-            code = end.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return (code if isinstance(code, int) else 0), out, err
-
-    return call
 
 
 @pytest.fixture

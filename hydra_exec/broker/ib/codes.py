@@ -103,6 +103,9 @@ REMARKS = range(2100, 2200)
 CERTAIN_REFUSALS = frozenset({103, 105, 107, 109, 110, 111, 200, 329, 383, 387, 434})
 """Codes that say of an order that was never acknowledged nor amended: it was not taken."""
 
+NO_SUCH_ID = frozenset({135, 10147})
+"""Codes by which a cancellation fails because its id names no order. The order may live all the same."""
+
 
 def meaning(code: int) -> Meaning:
     """What a code says, whatever it is about."""

@@ -41,6 +41,8 @@ class SentOrder:
     acknowledged: bool = False
     amended: bool = False
     rejected: bool = False
+    unreachable: bool = False
+    """The terminal knows no order of this id, whatever it says of living ones."""
     perm_ids: dict[int, Word] = field(default_factory=dict)
     """By perm id, in the order in which they were heard of: an amendment may bring a second order of the same id."""
 
@@ -217,6 +219,7 @@ class Hearing:
             # The id names several orders, and the code does not say which of them is over.
             said = Word.UNCLEAR
         sent.rejected = sent.rejected or said is Word.REJECTED
+        sent.unreachable = sent.unreachable or code in codes.NO_SUCH_ID
         self._tell(said, order_id, 0, self._client_id, f"{code} {text}")
 
     def link_code(self, code: int, text: str) -> None:

@@ -203,7 +203,8 @@ class Session:
     def cancel(self, report: OrderReport, client_id: int) -> None:
         """Ask for the end of an order of this client.
 
-        An id that an amendment has given to two orders reaches only the newer one; the older goes with everything else.
+        An id that an amendment has given to two orders reaches only the newer one, and a terminal that has lost an id
+        reaches none by it: what lives all the same goes with everything else.
         """
         self._need_connection()
         ours = report.client_id == client_id or (report.client_id == 0 and report.order_id in self.hearing.orders)
@@ -213,8 +214,9 @@ class Session:
                 f"cancel it in the terminal, or from its own client"
             )
             raise NotSentError(msg)
-        known = list(self.hearing.orders.get(report.order_id, SentOrder()).perm_ids)
-        if report.perm_id and len(known) > 1 and report.perm_id != known[-1]:
+        sent = self.hearing.orders.get(report.order_id, SentOrder())
+        known = list(sent.perm_ids)
+        if sent.unreachable or (report.perm_id and len(known) > 1 and report.perm_id != known[-1]):
             self._client.reqGlobalCancel()
         else:
             self._client.cancelOrder(report.order_id)

@@ -3,7 +3,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -12,25 +12,7 @@ import pytest
 from hydra_assets.home import HomeConfig, write_home
 from hydra_console.bootstrap.environment import Environment
 from hydra_console.cli import app
-
-Hydra = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def hydra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Hydra:
-    """The command in this process: exit status, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hydra", *arguments])
-        code: object = 0
-        try:
-            app.run()
-        except SystemExit as end:
-            code = end.code
-        out, err = capsys.readouterr()
-        return (code if isinstance(code, int) else 0), out, err
-
-    return call
+from tests.support.command import Hydra
 
 
 @pytest.fixture

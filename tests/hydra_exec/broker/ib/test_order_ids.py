@@ -170,6 +170,24 @@ def test_two_orders_of_one_id_are_both_seen_and_both_go() -> None:
         assert s.server.read(lambda tws: [o.live for o in tws.broker.orders.values()]) == [False, False]
 
 
+def test_an_order_whose_id_the_terminal_has_lost_goes_with_everything_else() -> None:
+    with scene(script=script(NextIdRegress(2, 1, forget=True))) as s:
+        s.show(FAR)
+        s.send()
+        s.broker.close()
+        s.broker.connect()
+        (alive,) = s.broker.snapshot().open_orders
+        s.hear()
+        s.broker.cancel(alive)
+        assert states(s.hear()) == [W.UNCLEAR]
+        assert [order.perm_id for order in s.broker.snapshot().open_orders] == [alive.perm_id]
+        s.hear()
+        s.broker.cancel(alive)
+        assert states(s.hear(), alive.perm_id) == [W.CANCELLED, W.CANCELLED]
+        assert (s.asked(Ask.CANCEL_ORDER), s.asked(Ask.GLOBAL_CANCEL)) == (1, 1)
+        assert s.broker.snapshot().open_orders == ()
+
+
 @pytest.mark.parametrize("acted", [False, True])
 def test_a_connection_that_dies_while_an_order_is_sent_tells_nothing_and_a_later_one_does(*, acted: bool) -> None:
     with scene(script=script(ResetOnRequest(Ask.PLACE_ORDER, acted=acted))) as s:
