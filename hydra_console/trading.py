@@ -50,8 +50,9 @@ def trading_standing(
 ) -> dict[str, Any]:
     """Account, switch, newest session, positions, open intents, tickets, breakers, connection and worth, for JSON.
 
-    Money is the account's currency. A position's settle is the last one that is known of its contract; without any its
-    value is None.
+    ``foreign`` are lots that the broker last said are held in what is none of the home's contracts, by its name. Money
+    is the account's currency. A position's settle is the last one that is known of its contract; without any its value
+    is None.
     """
     config = trading_config(home)
     account = config.account
@@ -79,6 +80,7 @@ def trading_standing(
         "switch": {"on": switched is None or switched.on} | _fields(switched, "actor", "reason", "recorded_at"),
         "last_session": _fields(last, "session", "outcome", "started_at", "ended_at") if last else None,
         "positions": positions(lake, markets, book.positions),
+        "foreign": _foreign(markets, answer),
         "open_intents": [
             {
                 "order_ref": order.order_ref,
@@ -132,6 +134,12 @@ def positions(lake: Lake, markets: Mapping[str, MarketSpec], held: Mapping[str, 
     return out
 
 
+def _foreign(markets: Mapping[str, MarketSpec], answer: sa.Row[Any] | None) -> dict[str, int]:
+    roots = {spec.root for spec in markets.values()}
+    said = {} if answer is None else answer._mapping["positions"]
+    return {name: lots for name, lots in said.items() if lots and contract_root(name) not in roots}
+
+
 def _breakers(engine: sa.Engine, account: str) -> list[dict[str, Any]]:
     """Where each machine stands, the account's first; a machine that never moved is active and not listed."""
     return [
@@ -169,7 +177,8 @@ def trading_lines(standing: Mapping[str, Any]) -> list[str]:
     """The same in a few lines, for ``hydra status``."""
     last = standing["last_session"]
     traded = "not traded yet" if last is None else f"last session {last['session']} {_outcome(last)}"
-    held = ", ".join(f"{row['contract']} {row['lots']:+d}" for row in standing["positions"])
+    own = [f"{row['contract']} {row['lots']:+d}" for row in standing["positions"]]
+    held = ", ".join([*own, *(f"{name} {lots:+d} (FOREIGN)" for name, lots in standing["foreign"].items())])
     unknown = f", {standing['unknown_tickets']} UNKNOWN" if standing["unknown_tickets"] else ""
     return [
         f"trading       {standing['broker']} broker, account {standing['account']}, {standing['mode']}, "
@@ -223,6 +232,8 @@ def show_trading(standing: Mapping[str, Any], console: Console) -> None:
     days = ", ".join(f"{row['session']} {row['pnl']:+,.2f}" for row in worth["last_days"])
     console.print(f"last days       {days or 'none'}")
     _show_rows(console, "positions", standing["positions"], ("contract", "lots", "settle", "session", "value"))
+    for name, lots in standing["foreign"].items():
+        console.print(f"FOREIGN         {name} {lots:+d}: none of the home's contracts", markup=False)
     intents = ("order_ref", "lots", "limit_price", "work_session", "motive", "status")
     _show_rows(console, "open intents", standing["open_intents"], intents)
     sent = ("order_ref", "state", "filled", "quantity", "limit_price", "wire_ref")

@@ -41,6 +41,7 @@ from hydra_assets.state.tables import promotions
 from hydra_console.sizes import sizes_of
 from hydra_exec.config import trading_config
 from hydra_exec.journal import store
+from hydra_exec.journal.frames import told_in
 
 MOST_FEATURES = 8
 HEADLINES_SHOWN = 5
@@ -88,11 +89,12 @@ def _check(parts: Parts, market: str, session: date) -> None:
     if market not in home.markets:
         raise WhyError(f"no market {market} in this home; it has {', '.join(home.markets)}")
     calendar = home.calendars[market]
-    if not calendar.is_session(session):
-        before, after = calendar.previous_session(session), calendar.next_session(session)
-        raise WhyError(f"{market} did not trade on {session}: its sessions around it are {before} and {after}")
     if session < (first := home.config.first_session(market)):
         raise WhyError(f"the home's history of {market} begins with {first}; ask for a session from then on")
+    # Beyond the calendar's end there is no session after a date.
+    if session < calendar.sessions[-1].item() and not calendar.is_session(session):
+        before, after = calendar.previous_session(session), calendar.next_session(session)
+        raise WhyError(f"{market} did not trade on {session}: its sessions around it are {before} and {after}")
     if session > (newest := calendar.latest_finished(home.now())):
         raise WhyError(f"session {session} of {market} is not finished yet; the newest finished one is {newest}")
     known = latest_content(
@@ -140,7 +142,7 @@ class _Walk:
         return {"positions": held.to_dicts(), "fills": self.rows(FILLS).select(names).to_dicts()}
 
     def ordered(self) -> Facts:
-        """Orders of this cutoff with the gate's verdict, and what came of each so far."""
+        """Orders of the session's partition with the gate's verdict, and what came of each so far."""
         last = store.latest_fills()
         query = (
             sa.select(orders, sa.func.sum(last.c.quantity), sa.func.sum(last.c.quantity * last.c.price))
@@ -149,7 +151,7 @@ class _Walk:
             .where(
                 orders.c.account == self.config.account,
                 orders.c.market == self.market,
-                orders.c.session == self.session,
+                told_in() == self.session,
             )
             .group_by(orders.c.order_ref)
             .order_by(orders.c.order_ref)

@@ -7,7 +7,7 @@ account's.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ from hydra_assets.markets.model import MarketSpec
 from hydra_assets.markets.sessions import SessionCalendar
 from hydra_assets.state.system import SystemState
 from hydra_exec.breakers.account import AccountBreakers
-from hydra_exec.broker.port import Sessions
+from hydra_exec.broker.port import NoAnswerError, Sessions
 from hydra_exec.broker.simulated.tape import working_window
 from hydra_exec.config import TradingConfig
 from hydra_exec.deciding import AccountDay, Values, contract_root, decide_market
@@ -29,8 +29,11 @@ from hydra_exec.manager.patience import Bounds
 from hydra_exec.market_days import MarketDay
 from hydra_exec.plan import Motive
 from hydra_exec.risk_gate.grid import PriceGrid
-from hydra_exec.trading_log import begin_session, end_session, last_traded, order_names, trades
+from hydra_exec.trading_log import Booked, begin_session, end_session, last_traded, order_names, trades
 from hydra_exec.valuation import CENTS, Valuation
+
+SETTLE = timedelta(seconds=15)
+"""How long a decision waits for what is in question at a real broker: longer than a ticket takes to be absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,15 @@ class Account:
     system: Callable[[], SystemState]
     run_id: str
 
-    def market_of(self, contract: str) -> tuple[str, float]:
-        """Market and multiplier of a contract; KeyError where it is none of the account's markets'."""
+    def market_of(self, contract: str) -> tuple[str, float] | None:
+        """Market and multiplier of a contract; None where it is none of the account's markets'."""
         root = contract_root(contract)
-        return next((symbol, spec.multiplier) for symbol, spec in self.markets.items() if spec.root == root)
+        return next(((symbol, spec.multiplier) for symbol, spec in self.markets.items() if spec.root == root), None)
+
+    @property
+    def strangers(self) -> list[str]:
+        """Contracts that are held and are none of the account's markets': nobody minds them."""
+        return sorted(contract for contract in self.line.journal.positions if self.market_of(contract) is None)
 
 
 Days = Mapping[date, Mapping[str, MarketDay]]
@@ -63,17 +71,17 @@ class AccountRun:
 
     def __init__(self, account: Account, days: Days) -> None:
         self._account, self._days = account, days
-        self.valuation = Valuation(account.config.capital, account.market_of)
-        self._booked = 0
+        self.valuation = Valuation(account.config.capital, self._terms)
+        self._booked = Booked()
         self._marked: dict[str, float] = {}
 
     def run(self, sessions: Sequence[date], progress: Callable[[date, WorkOutcome], None] | None = None) -> list[date]:
         """Trade the sessions that were not traded yet; those that were."""
         account = self._account
+        last = self.catch_up()
         account.line.open()
-        last = last_traded(account.engine, account.config.account)
+        self._book()
         done = []
-        self._catch_up(last)
         for session in sessions:
             if last is not None and session <= last:
                 continue
@@ -85,12 +93,18 @@ class AccountRun:
                 break
         return done
 
-    def _catch_up(self, last: date | None) -> None:
-        """Book what was filled before, at the settles that are known up to the last session."""
+    def catch_up(self) -> date | None:
+        """Book what was filled before, at the last settles known in the session that was traded last; which that was.
+
+        Before the line opens: what it takes over on the broker's word is booked at these settles.
+        """
+        last = last_traded(self._account.engine, self._account.config.account)
         self._book()
         for session in sorted(self._days):
             if last is not None and session <= last:
-                self.valuation.mark(self._settles(session))
+                days = self._days[session].values()
+                self.valuation.mark({name: listed.settle for day in days for name, listed in day.contracts.items()})
+        return last
 
     def session(self, session: date) -> WorkOutcome:
         """One session: work, book, judge, decide; how the work ended."""
@@ -105,19 +119,22 @@ class AccountRun:
             session,
             account.run_id,
         )
-        worked = self.work(session)
+        outcome = self.work(session).outcome
         self._book()
         self.valuation.mark(self._settles(session))
         account.breakers.judge(session, self.valuation, self._days.get(session, {}))
-        if worked.outcome is not WorkOutcome.UNRECOVERABLE:
-            self.decide(session)
+        if outcome is not WorkOutcome.UNRECOVERABLE:
+            try:
+                self.decide(session)
+            except NoAnswerError:
+                outcome = WorkOutcome.UNRECOVERABLE
         standing = account.line.standing
         word = standing.positions if standing.code is not ReconcileCode.NO_ANSWER else None
         # Without a worth it counts as not traded: the next run takes it up again.
-        worth = None if worked.outcome is WorkOutcome.UNRECOVERABLE else self.valuation.equity
-        end_session(account.engine, number, worked.outcome, worth, word)
+        worth = None if outcome is WorkOutcome.UNRECOVERABLE else self.valuation.equity
+        end_session(account.engine, number, outcome, worth, word)
         account.line.journal.tidy()
-        return worked.outcome
+        return outcome
 
     def work(self, session: date) -> SessionWork:
         """Work the orders of a session; with a real broker only in the session's own hours, which the gate sees to."""
@@ -144,12 +161,21 @@ class AccountRun:
         return Work(order.side, order.quantity, bounds, window, day.volume_profile if day is not None else ())
 
     def decide(self, session: date, flatten: Motive | None = None) -> list[Order]:
-        """Decide on every market that has a day; the orders, passed and denied."""
+        """Decide on every market that has a day; the orders, passed and denied.
+
+        NoAnswerError where the broker does not say what is held: nothing is decided then, and nothing taken for flat.
+        """
         account = self._account
         account.line.journal.expire_before(self._next(session))
-        # At a broker in virtual time nothing happens that the work of the session has not heard.
-        known = account.virtual is not None and account.line.agreed
-        standing = account.line.standing if known else account.line.reconcile()
+        line = account.line
+        if account.virtual is None:
+            standing = line.settle(SETTLE)
+        else:
+            # At a broker in virtual time nothing happens that the work of the session has not heard.
+            standing = line.standing if line.agreed else line.reconcile()
+        if standing.code is ReconcileCode.NO_ANSWER:
+            msg = "the broker does not say what is held: nothing can be decided"
+            raise NoAnswerError(msg)
         rests, resting = account.breakers.resting()
         day = AccountDay(
             account=account.config.account,
@@ -170,9 +196,10 @@ class AccountRun:
         for market, each in sorted(self._days.get(session, {}).items()):
             work_session = account.calendars[market].next_session(session)
             config = account.config
-            out += decide_market(
-                each, work_session, account.markets[market], day, values, config.limits, config.patience
-            )
+            spec = account.markets[market]
+            made = decide_market(each, work_session, spec, day, values, config.limits, config.patience)
+            values = values.with_orders(each, spec, day, made)
+            out += made
         account.line.journal.decide(out)
         return out
 
@@ -186,7 +213,7 @@ class AccountRun:
         for market, holding in self.valuation.holdings.items():
             lots = sum(abs(held) for held in holding.lots.values())
             each = days[market].margin_per_lot if market in days else None
-            margin[market] = lots * (each if each is not None else notional[market])
+            margin[market] = notional[market] if each is None else lots * each
         return Values(notional, margin)
 
     def _settles(self, session: date) -> dict[str, float]:
@@ -194,6 +221,13 @@ class AccountRun:
             contract: settle for day in self._days.get(session, {}).values() for contract, settle in day.settles.items()
         }
 
+    def _terms(self, contract: str) -> tuple[str, float]:
+        found = self._account.market_of(contract)
+        if found is None:
+            msg = f"{contract} is none of the account's markets'"
+            raise KeyError(msg)
+        return found
+
     def _book(self) -> None:
         found, self._booked = trades(self._account.engine, self._account.config.account, self._booked)
-        self.valuation.trade(found)
+        self.valuation.trade(trade for trade in found if self._account.market_of(trade.contract) is not None)

@@ -27,6 +27,7 @@ from hydra_exec.desk.line import Line, Teller
 from hydra_exec.journal.gate_book import GateBook
 from hydra_exec.journal.journal import Journal
 from hydra_exec.journal.reconcile import Price, Reconciler
+from hydra_exec.risk_gate.decide import CLOSED_TO_RISK
 from hydra_exec.risk_gate.facts import GateRules, WireSituation
 from hydra_exec.risk_gate.gate import GuardedBroker, guard
 from hydra_exec.trading_log import switched_on
@@ -124,17 +125,17 @@ def ib_rig(
     )
     margin = timedelta(minutes=config.ib.restart_margin_minutes)
     blackout = Blackout(config.ib.restart_at, config.ib.restart_timezone, margin)
-
-    def blackouts() -> tuple[tuple[datetime, datetime], ...]:
-        now = broker.now()
-        end = blackout.end(now)
-        return () if end is None else ((now, end),)
-
-    guarded = _guarded(broker, journal, parts, blackouts)
+    guarded = _guarded(broker, journal, parts, lambda: tuple(blackout.windows(broker.now())))
     log = ConnectionLog(parts.engine, Role.TRADING, config.account, parts.run_id)
     keeper = ConnectionKeeper(guarded, KeeperRules(blackout=blackout), alive=broker.settle, log=log)
     line = Line(guarded, journal, Reconciler(journal, config.ib.client_id, parts.price), keeper, parts.tell)
-    desk = Desk(line, config.patience, tick_seconds, keep_going=lambda: switched_on(parts.engine))
+    desk = Desk(
+        line,
+        config.patience,
+        tick_seconds,
+        keep_going=lambda: switched_on(parts.engine),
+        closed_to_risk=lambda: parts.system() in CLOSED_TO_RISK,
+    )
 
     def close() -> None:
         keeper.stop()

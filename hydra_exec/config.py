@@ -26,8 +26,8 @@ class IbConnection(Strict):
     """Local instant of the gateway's nightly restart."""
     restart_timezone: str = "America/New_York"
     restart_margin_minutes: Annotated[int, Field(ge=1, le=60)] = 5
-    paper_prefixes: tuple[str, ...] = ("DU", "DF")
-    """How account names begin that hold no money."""
+    paper_prefixes: tuple[Annotated[str, Field(pattern="^D[A-Z]+$")], ...] = ("DU", "DF")
+    """How account names begin that hold no money: a D and more, or every name would be one of paper."""
 
 
 class PatienceConfig(Strict):

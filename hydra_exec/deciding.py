@@ -1,6 +1,6 @@
 """One session's orders: what is wanted, less what is held, as the gate lets it pass. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -49,6 +49,22 @@ class Values:
 
     notional: Mapping[str, float] = field(default_factory=dict)
     margin: Mapping[str, float] = field(default_factory=dict)
+
+    def with_orders(self, day: MarketDay, spec: MarketSpec, account: AccountDay, orders: Sequence[Order]) -> "Values":
+        """The same once a market's passed orders are filled, where that is more: none of them may come to fill.
+
+        What is decided on the account's other markets has to leave room for it.
+        """
+        lots = {c: held for c, held in account.positions.items() if contract_root(c) == spec.root}
+        for order in orders:
+            if order.status is not OrderStatus.DENIED:
+                lots[order.contract] = lots.get(order.contract, 0) + order.side.sign * order.quantity
+        notional = sum(_notional(day, spec, contract, held) for contract, held in lots.items())
+        margin = sum(abs(held) for held in lots.values()) * (day.margin_per_lot or 0.0)
+        return Values(
+            {**self.notional, spec.symbol: max(notional, self.notional.get(spec.symbol, 0.0))},
+            {**self.margin, spec.symbol: max(margin, self.margin.get(spec.symbol, 0.0))},
+        )
 
 
 def contract_root(contract: str) -> str:
@@ -131,8 +147,9 @@ def algo_of(change: Change, quantity: int, patience: PatienceConfig) -> Algo:
 def _wish(day: MarketDay, spec: MarketSpec, change: Change, listed: ContractDay | None) -> OrderWish:
     side = Side.of(change.lots)
     price = worst_price(side, listed.settle, spec.risk.chase_fraction, spec.tick) if listed else 0.0
-    # What is more than a session bears is left for the next ones; a cap of nothing is the gate's to refuse.
-    lots = min(abs(change.lots), day.day_cap) if day.day_cap > 0 else abs(change.lots)
+    # What is more than a session bears is left for the next ones. Of a cap of nothing a lot is asked for: the gate
+    # lets it pass where it only reduces.
+    lots = min(abs(change.lots), max(day.day_cap, 1))
     return OrderWish(
         order_ref(spec.symbol, day.session, change.contract), spec.symbol, change.contract, side, lots, price
     )

@@ -46,7 +46,7 @@ def work_session(account: Account, run: AccountRun, opened: Sequence[OpenSession
     """Connect, reconcile, work the orders of the sessions that are open, and note how it ended.
 
     A session without an order counts too: journal and broker were compared. What ends in an error is on record as
-    such before the error goes on.
+    such before the error goes on; only an account that was refused before anything was done has had nothing to do.
     """
     config = account.config
     wall = account.line.broker.now().date()
@@ -54,14 +54,14 @@ def work_session(account: Account, run: AccountRun, opened: Sequence[OpenSession
     number = begin_session(
         account.engine, config.account, str(config.broker), account.real_sources, wall, session, account.run_id
     )
+    outcome = WorkOutcome.NOTHING_TO_DO
     try:
         account.line.open()
+        outcome = WorkOutcome.UNRECOVERABLE
         worked = _work(account, run, opened)
-    except RefusedError:
-        end_session(account.engine, number, WorkOutcome.NOTHING_TO_DO)
-        raise
-    except BrokerError:
-        end_session(account.engine, number, WorkOutcome.UNRECOVERABLE)
+    except BrokerError as error:
+        refused = isinstance(error, RefusedError)
+        end_session(account.engine, number, outcome if refused else WorkOutcome.UNRECOVERABLE)
         raise
     word = account.line.standing.positions if account.line.agreed else None
     end_session(account.engine, number, worked.outcome, None, word)

@@ -1,5 +1,6 @@
 """What a decision on a market's session is made from, all of it known at the session's cutoff. Pure."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -33,7 +34,11 @@ class ContractDay:
 
 @dataclass(frozen=True, slots=True)
 class MarketDay:
-    """A market's session. ``day_cap`` is the participation cap in lots, ``margin_per_lot`` money; None: not known."""
+    """A market's session. ``day_cap`` is the participation cap in lots, ``margin_per_lot`` money; None: not known.
+
+    Where the market's volume is not known in the session, the cap is the last one that was: what is held must be left
+    also while data is missing. Before any is known it is 0.
+    """
 
     market: str
     session: date
@@ -89,7 +94,7 @@ def market_days(
             session=session,
             wanted=wanted,
             contracts=contracts,
-            day_cap=caps.get(session, 0),
+            day_cap=_last_known(caps, session),
             margin_per_lot=margins.get(session),
             volume_profile=(profiles or {}).get(session, ()),
         )
@@ -120,6 +125,13 @@ def _liquidity(spec: MarketSpec, arrays: MarketArrays) -> tuple[dict[date, int],
         {day: int(cap) for day, cap in zip(days, caps, strict=True) if np.isfinite(cap)},
         {day: float(money) for day, money in zip(days, margin, strict=True) if np.isfinite(money)},
     )
+
+
+def _last_known(caps: Mapping[date, int], session: date) -> int:
+    """The cap of a session, or of the last one before it that has one. ``caps`` are in order."""
+    days = list(caps)
+    at = bisect_right(days, session)
+    return caps[days[at - 1]] if at else 0
 
 
 def sessions_of(days: Sequence[int]) -> list[date]:

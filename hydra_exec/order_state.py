@@ -27,7 +27,7 @@ class TicketState(StrEnum):
     CANCELLED = "cancelled"
     REJECTED = "rejected"
     ABSENT = "absent"
-    """A full answer, asked on a later connection than the one it was sent on, does not know it: it never arrived."""
+    """Full answers do not know it, asked on a later connection, or for long: it never arrived, or it ended unheard."""
     WITHDRAWN = "withdrawn"
     """It was never sent: the adapter says that it has certainly not left."""
 
@@ -107,6 +107,8 @@ TRANSITIONS: dict[TicketState, dict[Evidence, TicketState]] = {
 }
 """Every move there is; evidence that is not named leaves the state."""
 
+UNHEARD = frozenset({_E.UNCLEAR, _E.NOT_FOUND})
+"""What is no word of the broker on the ticket itself."""
 LIVE = frozenset({_S.SENT, _S.WORKING, _S.PARTIALLY_FILLED, _S.PENDING_CANCEL, _S.UNKNOWN})
 """States in which a ticket may fill."""
 
@@ -144,9 +146,12 @@ def moved(state: TicketState, evidence: Evidence) -> TicketState:
 def told(progress: Progress, evidence: Evidence, reported: int = 0) -> Progress:
     """A ticket after a state of the broker, or a step of our own. What it says is filled never takes any back."""
     known = replace(progress, reported=max(progress.reported, reported))
+    if evidence is Evidence.REJECTED and known.filled > 0:
+        # Some of it was taken: what is refused is the rest.
+        evidence = Evidence.CANCELLED
     after = replace(known, state=moved(known.state, evidence))
-    if evidence is Evidence.UNCLEAR and after.filled < after.quantity:
-        # What was filled before the break says nothing of what became of the rest.
+    if after == progress or (evidence in UNHEARD and after.filled < after.quantity):
+        # What was filled before says nothing of what became of the rest.
         return after
     return _filled(after)
 
@@ -156,6 +161,8 @@ def executed(progress: Progress, total: int) -> Progress:
 
     A revision may take some back. What states had said is then corrected by as much: they will not say it again.
     """
+    if total == progress.executed:
+        return progress
     taken_back = max(progress.executed - total, 0)
     return _filled(replace(progress, executed=total, reported=progress.reported - min(taken_back, progress.reported)))
 

@@ -1,7 +1,7 @@
 """Sessions that were worked, the operator's switch, and what was decided: rows that outlive a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import uuid4
 
@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from hydra_assets.state.execution_tables import fill_fees, fills, orders, trading_sessions, trading_switch
-from hydra_assets.state.records import Side
 from hydra_assets.state.tables import components
 from hydra_exec.desk.desk import WorkOutcome
 from hydra_exec.journal import store
+from hydra_exec.journal.frames import newest_fee
+from hydra_exec.journal.records import FillKind
 from hydra_exec.valuation import Trade
 
 HOME_ID = "home_id"
@@ -138,40 +139,52 @@ def order_names(engine: sa.Engine, account: str, session: date) -> frozenset[str
         return frozenset(connection.scalars(query))
 
 
-def trades(engine: sa.Engine, account: str, after_seq: int, until: datetime | None = None) -> tuple[list[Trade], int]:
-    """Fills of an account behind a link of the chain, as money counts them, and the newest link there is.
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """How far fills were booked: up to which link of the chain, and as what each was counted, by its base id."""
 
-    A revision gives the difference to what it supersedes, so that the sum is right whenever it is taken: the earlier
-    lots are taken back at the earlier price. A fee counts once, with the first revision.
+    seq: int = 0
+    counted: Mapping[str, Trade] = field(default_factory=dict)
+    awaiting: Mapping[str, int] = field(default_factory=dict)
+    """Links of the revisions whose own fee may still be heard."""
+
+
+def trades(engine: sa.Engine, account: str, booked: Booked) -> tuple[list[Trade], Booked]:
+    """Fills of an account behind what was booked, as money counts them, and how far that is.
+
+    A revision takes back what it supersedes, lots, price and fee, so that the sum is right whenever it is taken. A fill
+    costs what ``newest_fee`` says, once, and nothing where it was taken back: as in ``fills``. A fee that is heard
+    after its fill was booked comes as a trade of no lots.
     """
-    fee = sa.select(fill_fees.c.fee).where(
-        fill_fees.c.account == fills.c.account, fill_fees.c.exec_id == fills.c.exec_id
-    )
-    query = sa.select(fills, fee.scalar_subquery().label("fee")).where(fills.c.account == account)
-    if until is not None:
-        query = query.where(fills.c.executed_at <= until)
-    out: list[Trade] = []
-    newest = after_seq
-    known: dict[str, tuple[int, float]] = {}
-    with engine.connect() as connection:
-        for row in connection.execute(query.where(fills.c.seq > after_seq).order_by(fills.c.seq)):
-            line = store.fill_line(row)
-            newest = max(newest, row.seq)
-            if line.revision > 1:
-                before = known.get(line.base_exec_id) or _earlier(connection, account, line.base_exec_id, row.seq)
-                if before is not None:
-                    out.append(Trade(line.contract, -before[0], before[1], 0.0, line.executed_at))
-            known[line.base_exec_id] = line.signed, line.price
-            out.append(Trade(line.contract, line.signed, line.price, float(row.fee or 0.0), line.executed_at))
-    return out, newest
-
-
-def _earlier(connection: sa.Connection, account: str, base: str, seq: int) -> tuple[int, float] | None:
+    own = (fill_fees.c.account == fills.c.account) & (fill_fees.c.exec_id == fills.c.exec_id)
     query = (
-        sa.select(fills.c.side, fills.c.quantity, fills.c.price)
-        .where(fills.c.account == account, fills.c.base_exec_id == base, fills.c.seq < seq)
-        .order_by(fills.c.revision.desc())
-        .limit(1)
+        sa.select(fills, newest_fee(fills).label("fee"), fill_fees.c.exec_id.is_not(None).label("has_own"))
+        .outerjoin(fill_fees, own)
+        .where(fills.c.account == account)
+        .where((fills.c.seq > booked.seq) | fills.c.seq.in_(booked.awaiting.values()))
+        .order_by(fills.c.seq)
     )
-    row = connection.execute(query).one_or_none()
-    return (Side(row.side).sign * row.quantity, row.price) if row else None
+    out: list[Trade] = []
+    newest, counted, awaiting = booked.seq, dict(booked.counted), dict(booked.awaiting)
+    with engine.connect() as connection:
+        rows = connection.execute(query).all()
+    for row in rows:
+        line, base = store.fill_line(row), row.base_exec_id
+        fee = float(row.fee or 0.0) if line.quantity else 0.0
+        now = Trade(line.contract, line.signed, line.price, fee, line.executed_at)
+        out += _moved(counted.get(base), now)
+        newest, counted[base] = max(newest, row.seq), now
+        awaiting.pop(base, None)
+        if line.kind is FillKind.FILL and line.quantity and not row.has_own:
+            awaiting[base] = row.seq
+    return out, Booked(newest, counted, awaiting)
+
+
+def _moved(before: Trade | None, now: Trade) -> list[Trade]:
+    """What leads from a fill as it was counted to how it counts now."""
+    if before is None:
+        return [now]
+    if replace(before, fee=now.fee) == now:
+        change = now.fee - before.fee
+        return [replace(now, lots=0, fee=change)] if change else []
+    return [replace(before, lots=-before.lots, fee=-before.fee), now]

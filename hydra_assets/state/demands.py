@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hydra_assets.state.db import Lock, advisory_lock
 from hydra_assets.state.execution_tables import demands as demands_table
 from hydra_assets.state.system import Actor, Demand, SystemState, Transition, strictest, transition
+from hydra_assets.state.system_log import newest_state, person_word
 from hydra_assets.state.tables import system_state
 
 SETTLED = "demands"
@@ -80,6 +81,18 @@ def settle(engine: sa.Engine) -> Transition | None:
         return verdict
 
 
+def state_beside(engine: sa.Engine, origins: frozenset[str]) -> SystemState:
+    """The state that would hold without the demands of some origins: who asks knows better how these stand now."""
+    with engine.connect() as connection:
+        standing = posted(connection)
+        state, person = state_and_word(connection)
+    own = strictest(each.demand for each in standing if each.demand.origin in origins)
+    others = strictest(each.demand for each in standing if each.demand.origin not in origins)
+    if own.state is not state or state is SystemState.LOCKDOWN:
+        return state
+    return target(others.state, person)
+
+
 def target(wanted: SystemState, person: SystemState) -> SystemState:
     """The state that should hold: the strictest demand, never looser than a person's newest word."""
     return max(wanted, person, key=lambda state: state.strictness)
@@ -87,10 +100,7 @@ def target(wanted: SystemState, person: SystemState) -> SystemState:
 
 def state_and_word(connection: sa.Connection) -> tuple[SystemState, SystemState]:
     """The state that holds, and a person's newest word on it; RUNNING where there is none."""
-    newest = sa.select(system_state.c.state).order_by(system_state.c.id.desc()).limit(1)
-    word = newest.where(system_state.c.actor == str(Actor.PERSON))
-    state, said = connection.scalar(newest), connection.scalar(word)
-    return SystemState(state or SystemState.RUNNING), SystemState(said or SystemState.RUNNING)
+    return newest_state(connection), person_word(connection)
 
 
 def _row(owner: str, demand: Demand) -> dict[str, str]:

@@ -158,9 +158,10 @@ def flatten(
     now: Now = False,
     json_out: Json = False,
 ) -> None:
-    """Leave all positions through the risk gate, across the spread at once; what is not worked yet ends.
+    """Leave all positions through the risk gate, across the spread at once; open orders end.
 
-    Said twice it is the same. The next decision may take a position again: `hydra pause` keeps new ones away.
+    Said twice it is the same. No more is left in a session than it bears; exit status 1 says that something stays held.
+    The next decision may take a position again: `hydra pause` keeps new ones away.
     """
     from dataclasses import asdict  # noqa: PLC0415
 
@@ -189,7 +190,7 @@ def flatten(
         _show_flattened(parts, found, result(), now=now)
     if now and (found.decided or found.already):
         trade_now()
-    if found.denied or found.strangers:
+    if found.denied or found.strangers or found.left:
         raise typer.Exit(1)
 
 
@@ -199,7 +200,7 @@ def _show_flattened(parts: "AccountParts", found: "Flattened", console: "Console
     from hydra_exec.broker.port import BrokerKind  # noqa: PLC0415
 
     for ref in found.ended:
-        console.print(f"ended    {ref}: it was not worked yet")
+        console.print(f"ended    {ref}: it is worked no further")
     for orders, word in ((found.decided, "order   "), (found.already, "already ")):
         for order in orders:
             what = f"{order.side} {order.quantity} {order.contract}, at {order.limit_price} at worst"
@@ -209,10 +210,14 @@ def _show_flattened(parts: "AccountParts", found: "Flattened", console: "Console
         console.print(
             f"LEFT     {lots:+d} {contract}: none of the home's contracts, leave it at the broker", markup=False
         )
+    for contract, lots in found.left.items():
+        what = "no order of these leaves it, say `hydra flatten` again in the next session"
+        console.print(f"LEFT     {lots:+d} {contract}: {what}", markup=False)
     for order in found.denied:
         console.print(f"DENIED   {order.contract}: {order.reason}", markup=False)
     if not (found.decided or found.already):
-        console.print(f"nothing is held at the cutoff of {found.session}")
+        if not (found.strangers or found.left):
+            console.print(f"nothing is held at the cutoff of {found.session}")
         return
     if not found.switched_on:
         console.print("the switch is OFF, and nothing is worked: `hydra paper-trade start` first")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 TITLES = {
     "held": "held at the cutoff, and filled in the session",
-    "orders": "orders of this cutoff and the risk gate's verdict",
+    "orders": "orders of this cutoff, a person's for this session, and the risk gate's verdict",
     "target": "wanted position",
     "prediction": "the champion's probability",
     "divergence": "options against the crowd",

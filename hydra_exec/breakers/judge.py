@@ -112,7 +112,7 @@ def judge(
     Raises
     ------
     OutOfOrderError
-        A machine moved in a later session, or in one that the history does not have, or the sessions do not rise.
+        A machine moved in a later session, or the sessions do not rise.
     """
     places = _places(book, history)
     equity = history.equities[-1][1]
@@ -137,10 +137,15 @@ def _places(book: BreakerBook, history: AccountHistory) -> dict[date, int]:
         msg = "an account's sessions are judged in order, from its first on"
         raise OutOfOrderError(msg)
     for market, machine in book.machines.items():
-        if machine.since not in places:
+        if machine.since is not None and machine.since > sessions[-1]:
             msg = f"breaker of {market or 'the account'} moved in session {machine.since}: judged is {sessions[-1]}"
             raise OutOfOrderError(msg)
     return places
+
+
+def _place_of(places: Mapping[date, int], since: date) -> int:
+    """Place of a session; of one that a process did not live to put on record, that of the next."""
+    return min(place for session, place in places.items() if session >= since)
 
 
 def _peak(account: Machine, history: AccountHistory) -> int:
@@ -167,7 +172,7 @@ def _move(
     machine, session = book.of(market), max(places)
     if machine.since == session:
         return None
-    until = places[machine.since] + config.cooldown_sessions if machine.since is not None else 0
+    until = _place_of(places, machine.since) + config.cooldown_sessions if machine.since is not None else 0
     breaker = Breaker(state=machine.state, reason=machine.reason, until=until)
     moved = breaker.advance(places[session], *findings, config.cooldown_sessions)
     return None if moved is None else Move(market, session, moved.before, moved.after, moved.reason, figures)

@@ -14,6 +14,9 @@ from typing import Protocol
 
 from hydra_assets.state.records import Side
 
+UNNAMED = -1
+"""In place of a client's id: the report does not say which client. 0 is a client like any other."""
+
 
 class BrokerKind(StrEnum):
     """Which adapter."""
@@ -116,7 +119,7 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:
-    """The state of an order. Where ``wire_ref`` is empty the report did not name it; ids of 0 were not given.
+    """The state of an order. Where ``wire_ref`` is empty the report did not name it; other ids of 0 were not given.
 
     ``order_id`` names an order only together with the connection (``generation``) and client that it was sent on.
     """
@@ -127,7 +130,7 @@ class OrderReport:
     wire_ref: str = ""
     perm_id: int = 0
     order_id: int = 0
-    client_id: int = 0
+    client_id: int = UNNAMED
     generation: int = 0
     contract: str = ""
     side: Side | None = None
@@ -152,9 +155,11 @@ class ExecutionReport:
     perm_id: int
     wire_ref: str = ""
     order_id: int = 0
-    client_id: int = 0
+    client_id: int = UNNAMED
     generation: int = 0
     account: str = ""
+    foreign: bool = False
+    """Whether it is of a contract that is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +261,7 @@ class Broker(Protocol):
     def place(self, ticket: Ticket) -> int:
         """Hand a new order to the wire; gives the id that reports may name it by on this connection.
 
-        Raises
-        ------
-        NotSentError
-            It has certainly not left. Any other exception leaves that open.
+        NotSentError where it has certainly not left; any other exception leaves that open.
         """
         ...
 

@@ -27,14 +27,15 @@ class Blackout:
 
     def end(self, now: datetime) -> datetime | None:
         """When the window that an instant lies in is over (UTC), None where it lies in none."""
-        around = [end for start, end in self._windows(now) if start <= now <= end]
+        around = [end for start, end in self.windows(now) if start <= now <= end]
         return max(around) if around else None
 
     def next_start(self, now: datetime) -> datetime:
         """The first instant after this one at which a window begins (UTC)."""
-        return min(start for start, _ in self._windows(now) if start > now)
+        return min(start for start, _ in self.windows(now) if start > now)
 
-    def _windows(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    def windows(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """Windows from the day before an instant to the day after the next, each with its start and end (UTC)."""
         zone = ZoneInfo(self.timezone)
         today = now.astimezone(zone).date()
         for days in (-1, 0, 1, 2):

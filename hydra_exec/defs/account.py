@@ -12,19 +12,29 @@ from hydra_assets.replay.costs import CostConfig
 from hydra_assets.replay.inputs import CURVE_COLUMNS
 from hydra_assets.state.alerts import AlertSink
 from hydra_assets.state.content import latest_content
-from hydra_assets.state.system_log import current_state
+from hydra_assets.state.demands import state_beside
+from hydra_assets.state.records import Alert, AlertLevel
+from hydra_assets.state.system import SystemState
 from hydra_exec.account_data import AccountData, Frames, account_data
 from hydra_exec.account_run import Account, AccountRun
 from hydra_exec.assembly import Parts, Rig, simulated_rig
 from hydra_exec.breakers.account import AccountBreakers
+from hydra_exec.breakers.demand import ORIGIN as BREAKERS
+from hydra_exec.broker.port import BrokerKind
 from hydra_exec.config import TradingConfig, trading_config
-from hydra_exec.defs.demand import EXECUTION, after_trading, demand
+from hydra_exec.defs.demand import BOOKS, EXECUTION, after_trading, demand
 from hydra_exec.desk.desk import WorkOutcome
+from hydra_exec.desk.line import LineEvent
 from hydra_exec.journal.reconcile import Price
 from hydra_exec.trading_log import equities, home_id, last_traded
 
 WINDOW_DAYS = 120
 """Calendar days that hold the volatility's window and any horizon before a session."""
+TOLD = {
+    LineEvent.ADJUSTED: "the journal took over what the broker holds and no execution told of",
+    LineEvent.NOT_CANCELLED: "an order lives that nobody of us works, and its end could not be asked for",
+}
+"""What happens to the line and is an alarm."""
 CURVE = tuple(dict.fromkeys((*CURVE_COLUMNS, "last_trade", "first_notice", "open_interest")))
 
 
@@ -39,10 +49,24 @@ class AccountParts:
         """``trading`` of the home."""
         return trading_config(self.home.config)
 
+    def system(self) -> SystemState:
+        """The system's state, but for what the account's own breakers and books demand of it.
+
+        These stand in each decision by themselves, as they are in that session; what was posted is of the one before.
+        """
+        return state_beside(self.database.engine, frozenset({BREAKERS, BOOKS}))
+
     def demand(self, account: Account) -> None:
         """Post what the account's breakers and books demand of the system's state after a run."""
         sink = AlertSink(self.database.engine, self.home.config.webhook_url)
         demand(self.database.engine, sink, EXECUTION, after_trading(account), self.run_id)
+
+    def tell(self, event: LineEvent, detail: str) -> None:
+        """Raise an alarm where a person should look: at a real broker, for the simulated one's contracts just expire."""
+        if event in TOLD and self.config.broker is not BrokerKind.SIMULATED:
+            code, message = str(event), f"{TOLD[event]}: {detail}"
+            sink = AlertSink(self.database.engine, self.home.config.webhook_url)
+            sink.raise_alert(Alert(AlertLevel.CRITICAL, code, message, run_id=self.run_id))
 
     def sessions(self, first: date, last: date) -> dict[str, list[date]]:
         """Each market's own sessions in a range, within its span of the home."""
@@ -99,7 +123,7 @@ def account_of(parts: AccountParts, rig: Rig) -> Account:
         ),
         virtual=rig.virtual,
         real_sources=parts.home.config.kind == "real",
-        system=lambda: current_state(engine),
+        system=parts.system,
         run_id=parts.run_id,
     )
 
@@ -113,9 +137,10 @@ def parts_of(parts: AccountParts, price: Price) -> Parts:
         markets=parts.home.markets,
         calendars=parts.home.calendars,
         home=home_id(engine),
-        system=lambda: current_state(engine),
+        system=parts.system,
         price=price,
         run_id=parts.run_id,
+        tell=parts.tell,
     )
 
 

@@ -14,14 +14,20 @@ from hydra_exec.connection.log import Silence
 EXECUTION, DEAD_MAN = "execution", "dead_man"
 """Owners: the trade job speaks after each session, the watch over the connection every half minute."""
 
+BOOKS = "reconciliation"
+"""Origin of what it demands that journal and broker do not agree."""
+
 
 def after_trading(account: Account) -> list[Demand]:
     """What breakers and books demand after a run."""
-    standing = account.line.standing
-    if standing.agreed:
-        return [account.breakers.demand]
-    words = f"journal and broker do not agree: {standing.code}"
-    return [account.breakers.demand, Demand("reconciliation", SystemState.HALTED, words)]
+    out, standing = [account.breakers.demand], account.line.standing
+    if not standing.agreed:
+        words = f"journal and broker do not agree: {standing.code}"
+        out.append(Demand(BOOKS, SystemState.HALTED, words))
+    if account.strangers:
+        words = f"held, and none of the home's markets: {', '.join(account.strangers)}"
+        out.append(Demand("positions", SystemState.HALTED, words))
+    return out
 
 
 def of_silence(silent: Sequence[Silence]) -> list[Demand]:

@@ -12,7 +12,7 @@ from hydra_assets.state.alerts import AlertSink
 from hydra_assets.state.records import Alert, AlertLevel
 from hydra_exec.account_run import Account, AccountRun
 from hydra_exec.assembly import ib_rig
-from hydra_exec.broker.port import BrokerError, BrokerKind
+from hydra_exec.broker.port import BrokerError, BrokerKind, RefusedError
 from hydra_exec.connection.client_lock import ClientLockError
 from hydra_exec.connection.log import silent_since
 from hydra_exec.defs.account import AccountParts, account_of, parts_of
@@ -43,9 +43,23 @@ def live_account(parts: AccountParts, last: date) -> Iterator[tuple[Account, Acc
     try:
         account = account_of(parts, rig)
         runs.append(AccountRun(account, data.days))
+        runs[0].catch_up()
         yield account, runs[0]
     finally:
         rig.close()
+
+
+@contextmanager
+def _demanding(parts: AccountParts, account: Account) -> Iterator[None]:
+    """Post what breakers and books demand at the end, however it ends; an account that was refused says nothing."""
+    try:
+        yield
+    except RefusedError:
+        raise
+    except Exception:
+        parts.demand(account)
+        raise
+    parts.demand(account)
 
 
 def decide_at_broker(parts: AccountParts, last: date) -> list[date]:
@@ -56,13 +70,12 @@ def decide_at_broker(parts: AccountParts, last: date) -> list[date]:
     finished = max(calendar.latest_finished(parts.home.now()) for calendar in parts.home.calendars.values())
     if last < finished or finished not in parts.ready(finished, finished):
         return []
-    with live_account(parts, finished) as (account, run):
+    with live_account(parts, finished) as (account, run), _demanding(parts, account):
         done = run.run([finished])
-        parts.demand(account)
         opened = [each for each in _opened(parts) if each.session > finished]
         if opened and switched_on(parts.database.engine):
             work_session(account, run, opened)
-    return done
+        return done
 
 
 def work_at_broker(parts: AccountParts) -> SessionWork:
@@ -71,7 +84,7 @@ def work_at_broker(parts: AccountParts) -> SessionWork:
     if not opened or not switched_on(parts.database.engine):
         return SessionWork(WorkOutcome.NOTHING_TO_DO)
     finished = max(calendar.latest_finished(parts.home.now()) for calendar in parts.home.calendars.values())
-    with live_account(parts, finished) as (account, run):
+    with live_account(parts, finished) as (account, run), _demanding(parts, account):
         return work_session(account, run, opened)
 
 

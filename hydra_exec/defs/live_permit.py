@@ -1,7 +1,7 @@
 """Whether an account may trade live, as the adapter asks it at each connection."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -15,6 +15,8 @@ from hydra_exec.live_gate.record_log import RecordLog
 from hydra_exec.slippage.measure import summary
 
 GREEN = "green"
+NEWEST_SESSIONS = 3
+"""How many sessions back a gate's word may be of."""
 
 
 def live_permit(parts: AccountParts) -> Callable[[str], str | None]:
@@ -45,15 +47,21 @@ def lake_facts(parts: AccountParts, counted: set[date]) -> LakeFacts:
     return LakeFacts(
         bias_half_spreads=figures.get("bias_half_spreads"),
         correlation=figures.get("correlation"),
-        density_green=_newest_all(lake.read(DENSITY_GATE.name, markets=markets), "gate_state", str(GateState.GREEN)),
-        thesis_green=_newest_all(lake.read(PREDICTIONS.name, markets=markets), "thesis_gate", GREEN),
+        density_green=_green(parts, DENSITY_GATE.name, "gate_state", str(GateState.GREEN)),
+        thesis_green=_green(parts, PREDICTIONS.name, "thesis_gate", GREEN),
     )
 
 
-def _newest_all(rows: pl.DataFrame, column: str, wanted: str) -> bool | None:
-    """Whether every market's newest row says so; None where there is none."""
-    known = rows.drop_nulls(column)
-    if known.is_empty():
-        return None
-    newest = known.sort("session").group_by("market").agg(pl.col(column).last())
-    return bool((newest[column] == wanted).all())
+def _green(parts: AccountParts, dataset: str, column: str, wanted: str) -> bool | None:
+    """Whether a gate says so of every market in its newest session.
+
+    None where a market has no row of one of its last ``NEWEST_SESSIONS``, or the newest says nothing.
+    """
+    now, lake = parts.home.now(), parts.lake.lake
+    said = []
+    for market, calendar in parts.home.calendars.items():
+        finished = calendar.latest_finished(now)
+        recent = calendar.between(finished - timedelta(days=30), finished)[-NEWEST_SESSIONS:]
+        rows = lake.read(dataset, markets=[market], first=recent[0], last=recent[-1]).sort("session")
+        said.append(rows[column][-1] if not rows.is_empty() else None)
+    return None if None in said or not said else all(word == wanted for word in said)

@@ -1,6 +1,6 @@
 """What a person does to trading: switch it on and off, leave all positions, open the live gate. All of it on record."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -66,13 +66,16 @@ class Flattened:
 
     session: date
     ended: tuple[str, ...]
-    """Orders that were not worked yet and never will be."""
+    """Orders that were not worked to their end and never will be."""
     decided: tuple[Order, ...]
     """New orders, passed or denied by the gate."""
     already: tuple[Order, ...]
     """Orders of the same words, said before."""
     strangers: dict[str, int]
     """Positions in what is none of the home's contracts: nothing here can leave them."""
+    left: dict[str, int]
+    """Lots of the home's contracts that none of the orders leaves, bought positive: what the gate denied, what is more
+    than a session bears, and what an order that has ended did not fill. Said again in the next session, they go on."""
     switched_on: bool
 
     @property
@@ -84,8 +87,9 @@ class Flattened:
 def flatten(parts: AccountParts, markets: Sequence[str], actor: str, reason: str) -> Flattened:
     """Leave all positions of some markets, of all where none is named, through the risk gate.
 
-    Orders that were not worked yet end first, so that none of them meets the way out. Then each position, by the
-    broker's own word, gets an order that crosses the spread at once. The same words again change nothing.
+    Orders that wait or are half worked end first, so that none of them meets the way out: opening the line has ended
+    their tickets, and what filled is in the position. Then each position, by the broker's own word, gets an order that
+    crosses the spread at once, of no more than a session bears. The same words again change nothing.
 
     Raises
     ------
@@ -106,22 +110,25 @@ def flatten(parts: AccountParts, markets: Sequence[str], actor: str, reason: str
         standing = line.open()
         if standing.code is ReconcileCode.NO_ANSWER:
             raise OperatingError("the broker has not answered in full: what is held is not known; say it again")
-        ended = _end_pending(parts, line, chosen)
+        ended = _end_open(parts, line, chosen)
         decided: list[Order] = []
         for market, day in sessions.items():
             said = frozenset(n.removesuffix(OPERATOR) for n in names[market] if n.endswith(OPERATOR))
             held = _account_day(parts, dict(standing.positions), standing.agreed, said)
             decided += _orders(parts, data, market, day, session, held)
         line.journal.decide([replace(order, reason=order.reason or f"{actor}: {reason}") for order in decided])
-    already = _said_before(parts, names)
-    new = {order.order_ref for order in decided}
+        new = {order.order_ref for order in decided}
+        already = [order for order in _said_before(parts, names) if order.order_ref not in new]
+        left = _left(parts, line, chosen, standing.positions, [*decided, *already])
     roots = {spec.root for spec in parts.home.markets.values()}
+    unlisted = {c: lots for c, lots in standing.positions.items() if contract_root(c) not in roots}
     found = Flattened(
         session=session,
         ended=ended,
         decided=tuple(decided),
-        already=tuple(order for order in already if order.order_ref not in new),
-        strangers={c: lots for c, lots in standing.positions.items() if lots and contract_root(c) not in roots},
+        already=tuple(already),
+        strangers={c: lots for c, lots in {**unlisted, **standing.foreign}.items() if lots},
+        left=left,
         switched_on=switched_on(engine),
     )
     _note(parts, chosen, found, actor, reason)
@@ -163,18 +170,31 @@ def _line(parts: AccountParts, data: AccountData, session: date) -> Iterator[Lin
         rig.close()
 
 
-def _end_pending(parts: AccountParts, line: Line, markets: Sequence[str]) -> tuple[str, ...]:
+def _end_open(parts: AccountParts, line: Line, markets: Sequence[str]) -> tuple[str, ...]:
     with parts.database.engine.connect() as connection:
-        pending = store.read_orders(
+        found = store.read_orders(
             connection,
             orders.c.account == parts.config.account,
             orders.c.market.in_(markets),
-            orders.c.status == str(OrderStatus.CREATED),
+            orders.c.status.in_((str(OrderStatus.CREATED), str(OrderStatus.WORKING))),
             orders.c.motive != str(Motive.OPERATOR),
         )
-    for order in pending:
+    for order in found:
         line.journal.end_order(order.order_ref, OrderStatus.DONE, FLATTENED)
-    return tuple(order.order_ref for order in pending)
+    return tuple(order.order_ref for order in found)
+
+
+def _left(
+    parts: AccountParts, line: Line, markets: Sequence[str], held: Mapping[str, int], leaving: Sequence[Order]
+) -> dict[str, int]:
+    """Lots held in some markets, less what the orders that leave them may still fill."""
+    roots = {parts.home.markets[market].root for market in markets}
+    out = {contract: lots for contract, lots in held.items() if contract_root(contract) in roots}
+    for order in leaving:
+        if order.status in {OrderStatus.CREATED, OrderStatus.WORKING}:
+            filled = sum(ticket.progress.filled for ticket in line.journal.tickets_of(order.order_ref))
+            out[order.contract] = out.get(order.contract, 0) + order.side.sign * (order.quantity - filled)
+    return {contract: lots for contract, lots in out.items() if lots}
 
 
 def _account_day(parts: AccountParts, positions: dict[str, int], agreed: bool, said: frozenset[str]) -> AccountDay:

@@ -44,8 +44,11 @@ LOOK_BACK_DAYS = 20
 
 
 def executed_until(calendar: SessionCalendar, session: date) -> datetime:
-    """The instant up to which executions are a session's: its settlement."""
-    return calendar.at_local(session, calendar.settlement_published)
+    """The instant up to which executions are a session's: its cutoff, as for everything else.
+
+    Some markets trade on after their settlement.
+    """
+    return calendar.cutoff(session)
 
 
 def trading_assets(home_config: HomeConfig, markets: Sequence[MarketSpec]) -> list[dg.AssetsDefinition]:

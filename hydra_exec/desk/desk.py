@@ -4,13 +4,14 @@ Nothing outlives the desk but by a crash: before it leaves, every ticket has bee
 answer has been compared with the journal.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hydra_assets.state.records import OrderStatus
-from hydra_exec.broker.port import LinkState, OrderReport, Ticket, Word
+from hydra_exec.broker.port import BrokerError, LinkState, OrderReport, Quote, Ticket, Word
 from hydra_exec.config import PatienceConfig
 from hydra_exec.desk.line import Line
 from hydra_exec.journal.records import Algo, Order, TicketRecord
@@ -28,9 +29,13 @@ from hydra_exec.manager import (
     next_actions,
 )
 from hydra_exec.risk_gate.codes import GateCode
+from hydra_exec.risk_gate.facts import Exposure
 
 AT_ONCE = {"open_share": 0.0, "step_share": 0.001, "cross_share": 0.001}
 """Patience of an order that has to leave: across the spread from the first moment."""
+
+END_SECONDS = 15.0
+"""How long the ends of what still lives are waited for: longer than it takes to know that a ticket is absent."""
 
 
 class WorkOutcome(StrEnum):
@@ -67,7 +72,8 @@ class Desk:
     """Works orders on one line.
 
     ``tick_seconds`` is how long it listens before it looks at the orders again; ``keep_going`` is asked at each look,
-    and where it says no everything is taken back.
+    and where it says no everything is taken back. ``closed_to_risk`` says that the system's state takes no risk: then
+    what lives of an order that would add some is taken back.
     """
 
     def __init__(
@@ -75,16 +81,20 @@ class Desk:
         line: Line,
         patience: PatienceConfig,
         tick_seconds: float = 1.0,
-        end_seconds: float = 10.0,
+        end_seconds: float = END_SECONDS,
         keep_going: Callable[[], bool] = lambda: True,
+        closed_to_risk: Callable[[], bool] = lambda: False,
     ) -> None:
         self._line, self._patience = line, patience
         self._tick, self._grace = tick_seconds, timedelta(seconds=end_seconds)
-        self._keep_going = keep_going
+        self._keep_going, self._closed_to_risk = keep_going, closed_to_risk
         self._jobs: dict[str, Job] = {}
 
     def work(self, orders: Sequence[tuple[Order, Work]]) -> SessionWork:
-        """Work orders until each is finished or its window is over; then see that nothing is left at the broker."""
+        """Work orders until each is finished or its window is over; then see that nothing is left at the broker.
+
+        BrokerError where it cannot go on; what lives has then been asked to end, as far as anybody listens.
+        """
         line = self._line
         before = line.interruptions
         self._jobs = {order.order_ref: Job(order, work, self._patience_of(order)) for order, work in orders}
@@ -92,11 +102,16 @@ class Desk:
             line.journal.tickets_of(order)
         ends: dict[str, FinishCode] = {}
         last = max((work.window.closes_at for _, work in orders), default=line.broker.now()) + self._grace
-        # An order may fill while the connection is lost: then there is still an answer to be waited for.
-        while (self._jobs or not line.agreed) and line.broker.now() < last and self._keep_going():
-            ends |= self._look()
-            if self._jobs or not line.agreed:
-                line.mind(self._tick, self._managed())
+        try:
+            # An order may fill while the connection is lost: then there is still an answer to be waited for.
+            while (self._jobs or not line.agreed) and line.broker.now() < last and self._keep_going():
+                ends |= self._look()
+                if self._jobs or not line.agreed:
+                    line.mind(self._tick, self._managed())
+        except BrokerError:
+            with contextlib.suppress(BrokerError):
+                self._leave()
+            raise
         ends |= self._leave()
         left = [ticket for ticket in line.journal.live() if ticket.order_ref in ends]
         if left or not line.agreed:
@@ -113,8 +128,9 @@ class Desk:
     def _look(self) -> dict[str, FinishCode]:
         """Ask the manager of every order once and do what it says; the orders that have finished."""
         ends = {}
+        closed = self._closed_to_risk()
         for name, job in list(self._jobs.items()):
-            for action in self._actions(job):
+            for action in self._actions(job, closed=closed):
                 if isinstance(action, Finish):
                     ends[name] = action.code
                     self._finish(job, action.code)
@@ -122,18 +138,30 @@ class Desk:
                     self._do(job, action)
         return ends
 
-    def _actions(self, job: Job) -> list[Action]:
+    def _actions(self, job: Job, *, closed: bool) -> list[Action]:
         line = self._line
-        now, quote = line.broker.now(), line.broker.quote(job.order.contract)
+        now, quote = line.broker.now(), self._quote(job.order.contract)
         degraded = line.broker.link().state is not LinkState.UP or not line.agreed
         views = [_view(ticket, now) for ticket in line.journal.tickets_at_hand(job.order.order_ref)]
-        return next_actions(job.work, views, quote, now, job.patience, degraded)
+        adds = closed and not self._reduces(job.order, sum(view.filled for view in views))
+        return next_actions(job.work, views, quote, now, job.patience, degraded, adds)
+
+    def _quote(self, contract: str) -> Quote | None:
+        """The touch; none of a contract that the broker does not list, so that the others are worked all the same."""
+        try:
+            return self._line.broker.quote(contract)
+        except BrokerError:
+            return None
+
+    def _reduces(self, order: Order, filled: int) -> bool:
+        held = self._line.journal.positions.get(order.contract, 0)
+        return Exposure(held).reduces(order.side, order.quantity - filled)
 
     def _do(self, job: Job, action: Action) -> None:
         line = self._line
         match action:
             case Place(number, quantity, limit_price):
-                quote = line.broker.quote(job.order.contract)
+                quote = self._quote(job.order.contract)
                 mid = quote.mid if quote is not None else None
                 ticket = line.journal.plan(job.order, number, quantity, limit_price, mid)
                 verdict = line.broker.send(ticket)
@@ -150,7 +178,8 @@ class Desk:
                 job.denied = None if verdict.passed else verdict.code
             case Cancel(wire_ref):
                 line.journal.cancel_asked(wire_ref)
-                line.broker.cancel(report_of(line.journal.book.tickets[wire_ref], line.broker.now()))
+                verdict = line.broker.cancel(report_of(line.journal.book.tickets[wire_ref], line.broker.now()))
+                job.denied = job.denied if verdict.passed else verdict.code
             case Finish():
                 pass
 

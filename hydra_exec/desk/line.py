@@ -1,15 +1,25 @@
 """The line to the broker: what is heard goes into the journal, and nothing is sent before the two agree."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from hydra_exec.broker.port import LinkState, Message, NoAnswerError, Notice, NoticeKind, OrderReport, Word
+from hydra_exec.broker.port import (
+    ExecutionReport,
+    LinkState,
+    Message,
+    NoAnswerError,
+    Notice,
+    NoticeKind,
+    OrderReport,
+    Word,
+)
 from hydra_exec.connection.keeper import UNSETTLING, ConnectionKeeper, KeeperCode
 from hydra_exec.journal.compare import ReconcileCode
 from hydra_exec.journal.journal import Journal
 from hydra_exec.journal.reconcile import Reconciler, Reconciliation
-from hydra_exec.journal.records import TicketRecord
+from hydra_exec.journal.records import Applied, TicketRecord
 from hydra_exec.risk_gate.gate import GuardedBroker
 
 ASKING = frozenset(
@@ -22,10 +32,13 @@ ASKING = frozenset(
     }
 )
 """Notices after which the broker is asked for everything."""
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.3
 """Between two questions, so that what is on its way arrives."""
 MOST_QUESTIONS = 8
+"""Together longer than a difference has to last before it is adjusted."""
 ASK_AGAIN = timedelta(seconds=5)
+DIFFERENT_AGAIN = timedelta(seconds=2)
+"""Where journal and broker differ."""
 
 
 class LineEvent(StrEnum):
@@ -37,10 +50,13 @@ class LineEvent(StrEnum):
     ADJUSTED = "adjusted"
     NO_ANSWER = "no_answer"
     CANCELLED_STRANGER = "cancelled_stranger"
+    NOT_CANCELLED = "not_cancelled"
+    """The end of an order could not be asked for: a person has to, in the terminal."""
 
 
 Teller = Callable[[LineEvent, str], None]
 NOTHING = Reconciliation(ReconcileCode.NO_ANSWER, {})
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Line:
@@ -61,6 +77,8 @@ class Line:
         self._reconciler, self._keeper = reconciler, keeper
         self._tell = tell or (lambda _event, _detail: None)
         self._asked: tuple[datetime, frozenset[TicketRecord]] | None = None
+        self._calls: set[Message] = set()
+        """What was heard since the last question and calls for one."""
         self.standing = NOTHING
         self.interruptions = 0
 
@@ -78,10 +96,10 @@ class Line:
     def hear(self, seconds: float) -> Sequence[Message]:
         """Let time pass and take what is heard into the journal, whatever the state of the connection."""
         messages = self.broker.wait(seconds)
-        self.journal.take(messages)
+        self._calls.update(self._calls_for_questions(messages, self.journal.take(messages)))
         if self._keeper is not None:
             self._keeper.hear(messages)
-        if self.standing is not NOTHING and any(isinstance(m, Notice) and m.kind in UNSETTLING for m in messages):
+        if self.standing is not NOTHING and _unsettled_by(messages):
             self.standing = NOTHING
             self.interruptions += 1
             self._tell(LineEvent.LOST, self.broker.link().detail)
@@ -92,19 +110,39 @@ class Line:
 
         ``managed`` are the tickets that somebody works now. RefusedError where the account must not be traded on.
         """
-        messages = self.hear(seconds)
+        self.hear(seconds)
         if self._keeper is not None and self._keeper.step().code is KeeperCode.CONNECT:
-            messages = [*messages, *self.hear(0.0)]
+            self.hear(0.0)
         if self.broker.link().state is not LinkState.UP:
             return
-        if self._calls_for_questions(messages) or self._open_questions():
-            self.reconcile(managed)
+        if self._calls or self._open_questions():
+            # What went on differing through a whole round of questions takes time, and not another round.
+            lasts = self.standing.code is ReconcileCode.DIFFERENT and not self._calls
+            self.reconcile(managed, 1 if lasts else MOST_QUESTIONS)
 
-    def _calls_for_questions(self, messages: Sequence[Message]) -> bool:
-        return any(
-            (isinstance(m, Notice) and m.kind in ASKING) or (isinstance(m, OrderReport) and m.word is Word.UNCLEAR)
-            for m in messages
-        )
+    def settle(self, within: timedelta) -> Reconciliation:
+        """Reconcile, and let time pass until nothing is in question any more, no longer than so much."""
+        self.reconcile()
+        until = self.broker.now() + within
+        while (not self.agreed or self._unsettled()) and self.broker.now() < until:
+            self.mind(1.0)
+        return self.standing
+
+    def _calls_for_questions(self, messages: Sequence[Message], found: Sequence[Applied]) -> Iterator[Message]:
+        """Messages that only a full answer can settle, without their instants: said again they are the same.
+
+        An execution in a contract with an adjustment is what the adjustment stood for, told late.
+        """
+        for message, applied in zip(messages, found, strict=True):
+            match message:
+                case Notice(kind=kind) if kind in ASKING:
+                    yield replace(message, at=NEVER)
+                case OrderReport(word=Word.UNCLEAR):
+                    yield replace(message, at=NEVER)
+                case ExecutionReport() if applied.fill and self.journal.book.adjusted(applied.fill.contract):
+                    yield message
+                case _:
+                    pass
 
     def _open_questions(self) -> bool:
         """Whether a full answer may settle something: an unknown ticket, a fill that no execution told of.
@@ -116,20 +154,30 @@ class Line:
             return False
         if self._asked is None or open_ones - self._asked[1]:
             return True
-        return self.broker.now() - self._asked[0] >= ASK_AGAIN
+        again = DIFFERENT_AGAIN if self.standing.code is ReconcileCode.DIFFERENT else ASK_AGAIN
+        return self.broker.now() - self._asked[0] >= again
 
     def _unsettled(self) -> frozenset[TicketRecord]:
-        tickets = self.journal.book.tickets.values()
-        return frozenset(ticket for ticket in tickets if ticket.unknown or ticket.progress.unexplained)
+        book = self.journal.book
+        return frozenset(
+            ticket
+            for ticket in book.tickets.values()
+            if ticket.unknown or ticket.progress.unexplained or (not ticket.live and book.open_ends(ticket.wire_ref))
+        )
 
-    def reconcile(self, managed: frozenset[str] = frozenset()) -> Reconciliation:
+    def reconcile(self, managed: frozenset[str] = frozenset(), questions: int = MOST_QUESTIONS) -> Reconciliation:
         """Ask for everything until journal and broker agree, nobody's orders are gone and nothing is unknown.
+
+        What is heard while an answer comes may be newer than the answer: where it calls for a question, that is asked
+        too, and where it is a break, the answer is one of before. What every answer says again is no news.
 
         What cannot be settled so stays as it is: ``standing`` says so, and nothing that adds risk is sent.
         """
-        for question in range(MOST_QUESTIONS):
+        answered: set[Message] = set()
+        for question in range(questions):
             if question:
                 self.hear(PAUSE_SECONDS)
+            self._calls.clear()
             if self.broker.link().state is not LinkState.UP:
                 self.standing = NOTHING
                 return self.standing
@@ -139,14 +187,17 @@ class Line:
                 self.standing = NOTHING
                 self._tell(LineEvent.NO_ANSWER, str(error))
                 continue
-            self.hear(0.0)
+            if _unsettled_by(self.hear(0.0)):
+                self.standing = NOTHING
+                continue
+            self._calls, answered = self._calls - answered, answered | self._calls
             self.standing = self._reconciler.take(snapshot, managed)
             for report in self.standing.strangers:
                 self.cancel(report)
             if self.standing.code is ReconcileCode.ADJUSTED:
                 self._tell(LineEvent.ADJUSTED, str(dict(self.standing.differences)))
             self._asked = self.broker.now(), self._unsettled()
-            if self.standing.agreed and not self.standing.strangers:
+            if self.standing.agreed and not self.standing.strangers and not self._calls:
                 if self._keeper is not None:
                     self._keeper.reconciled()
                 self._tell(LineEvent.RECONCILED, "")
@@ -166,4 +217,10 @@ class Line:
         if report.wire_ref:
             self.journal.cancel_asked(report.wire_ref)
         self._tell(LineEvent.CANCELLED_STRANGER, report.wire_ref or str(report.perm_id))
-        self.broker.cancel(report)
+        verdict = self.broker.cancel(report)
+        if not verdict.passed:
+            self._tell(LineEvent.NOT_CANCELLED, verdict.message)
+
+
+def _unsettled_by(messages: Sequence[Message]) -> bool:
+    return any(isinstance(m, Notice) and m.kind in UNSETTLING for m in messages)

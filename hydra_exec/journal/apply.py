@@ -6,7 +6,7 @@ itself: a fill before its acknowledgement, a state that says less than is known,
 
 from dataclasses import replace
 
-from hydra_exec.broker.port import ExecutionReport, FeeReport, Message, Notice, NoticeKind, OrderReport, Word
+from hydra_exec.broker.port import UNNAMED, ExecutionReport, FeeReport, Message, Notice, NoticeKind, OrderReport, Word
 from hydra_exec.journal.records import Applied, Book, EventOutcome, FillLine, TicketRecord
 from hydra_exec.order_state import Evidence, executed, told
 
@@ -20,6 +20,7 @@ EVIDENCE: dict[Word, Evidence] = {
 }
 """What each word of a broker is evidence of."""
 
+ENDS = frozenset({Word.FILLED, Word.CANCELLED, Word.REJECTED})
 BREAKS = frozenset({NoticeKind.DISCONNECTED, NoticeKind.LINK_LOST})
 """Notices after which nobody can say what becomes of what was sent."""
 
@@ -43,7 +44,7 @@ def ticket_of(book: Book, report: OrderReport | ExecutionReport) -> str | None:
         return report.wire_ref if report.wire_ref in book.tickets else None
     if report.perm_id in book.by_perm_id:
         return book.by_perm_id[report.perm_id]
-    if report.client_id not in {0, book.client_id}:
+    if report.client_id not in {UNNAMED, book.client_id}:
         return None
     return book.by_order_id.get((report.generation, report.order_id))
 
@@ -54,12 +55,12 @@ def _order(book: Book, report: OrderReport) -> Applied:
         return Applied(EventOutcome.UNMATCHED)
     before = book.tickets[wire_ref]
     fresh = _claim(book, wire_ref, report.perm_id)
-    quantity = before.progress.quantity
-    reported = quantity if report.word is Word.FILLED else min(report.filled, quantity)
+    quantity, evidence = before.progress.quantity, _evidence(book, wire_ref, report)
+    reported = quantity if evidence is Evidence.FILL_ALL else min(report.filled, quantity)
     progress = executed(before.progress, book.executed(wire_ref))
     after = replace(
         before,
-        progress=told(progress, EVIDENCE[report.word], reported),
+        progress=told(progress, evidence, reported),
         acknowledged=wire_ref in book.by_perm_id.values(),
         reason=report.detail if report.word in {Word.REJECTED, Word.UNCLEAR} and report.detail else before.reason,
     )
@@ -69,9 +70,30 @@ def _order(book: Book, report: OrderReport) -> Applied:
     return Applied(EventOutcome.APPLIED, wire_ref, after, perm_id=report.perm_id if fresh else None)
 
 
+def _evidence(book: Book, wire_ref: str, report: OrderReport) -> Evidence:
+    """What a report says of its ticket.
+
+    Where several orders go by its name, the end of one is not yet its own; and while some live, and some have ended, it
+    is in no state that anybody can work on.
+    """
+    own = book.perm_ids(wire_ref)
+    named = {report.perm_id} if report.perm_id > 0 else own if len(own) == 1 else set()
+    if report.word is Word.WORKING:
+        book.ended -= named
+    if report.word in ENDS:
+        book.ended |= named
+    parted = report.word in ENDS or not book.ended.isdisjoint(own)
+    return Evidence.UNCLEAR if parted and book.open_ends(wire_ref) else EVIDENCE[report.word]
+
+
 def _execution(book: Book, report: ExecutionReport) -> Applied:
     known = book.fills.get(report.base_exec_id)
     wire_ref = ticket_of(book, report)
+    if report.foreign:
+        like = book.tickets[wire_ref] if wire_ref is not None else known
+        if like is None:
+            return _foreign(book, report)
+        report = replace(report, contract=like.contract)
     if known is not None and report.revision <= known.revision:
         if wire_ref is not None and _claim(book, wire_ref, report.perm_id):
             return Applied(EventOutcome.APPLIED, wire_ref, _recount(book, wire_ref), perm_id=report.perm_id)
@@ -95,6 +117,13 @@ def _execution(book: Book, report: ExecutionReport) -> Applied:
     fresh = _claim(book, fill.wire_ref, report.perm_id)
     after = _recount(book, fill.wire_ref)
     return Applied(EventOutcome.APPLIED, fill.wire_ref, after, fill, report.perm_id if fresh else None)
+
+
+def _foreign(book: Book, report: ExecutionReport) -> Applied:
+    """Somebody else's trade in something that is none of ours: kept as heard, and no more."""
+    repeated = report.exec_id in book.foreign
+    book.foreign.add(report.exec_id)
+    return Applied(EventOutcome.REPEATED if repeated else EventOutcome.FOREIGN)
 
 
 def _claim(book: Book, wire_ref: str, perm_id: int) -> bool:

@@ -1,7 +1,8 @@
 """The journal against a broker's full answer: what it settles, what differs, and whether anything may be sent. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hydra_exec.broker.port import OrderReport, Snapshot, Word
@@ -9,6 +10,8 @@ from hydra_exec.journal.apply import ticket_of
 from hydra_exec.journal.records import Book, TicketRecord
 from hydra_exec.order_state import Evidence, told
 
+ABSENCE = timedelta(seconds=10)
+"""How long a ticket has to be missing from full answers: a gateway that has just started lists its orders late."""
 GONE = "not among the broker's open orders"
 NEVER_ARRIVED = "the broker's full answer on a later connection does not know it"
 
@@ -34,39 +37,45 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """What a full answer says beside its reports."""
+class Settled:
+    """What a full answer says by not listing a ticket."""
 
-    settled: tuple[TicketRecord, ...]
-    """Tickets that it ends by not knowing them."""
-    strangers: tuple[OrderReport, ...]
-    """Open orders that are no ticket of ours, or tickets that nobody works any more."""
-    differences: Mapping[str, Difference] = field(default_factory=dict)
+    tickets: tuple[TicketRecord, ...]
+    """Those that it moves."""
+    absent: Mapping[str, datetime]
+    """When the question was asked that first missed one, by ticket, for the next answer."""
 
 
-def settle_absent(book: Book, snapshot: Snapshot) -> tuple[TicketRecord, ...]:
-    """End the tickets that a full answer shows to have ended; the book changes. Take its reports first.
+def settle_absent(book: Book, snapshot: Snapshot, absent: Mapping[str, datetime] | None = None) -> Settled:
+    """Move the tickets that a full answer does not list; the book changes. Take its reports first.
 
-    A ticket that the broker has acknowledged, or filled some of, and does not list among its open orders has ended. One
-    that it never spoke of is only known not to have arrived once a *later* connection answers: on the same one it may
-    still be on its way.
+    A ticket that the broker has acknowledged, or filled some of, and does not list among its open orders is unknown:
+    that it has ended is said by a report alone. Only where it is still missing ``ABSENCE`` after the first answer that
+    missed it (``absent``), with no word of it in between, does it count as absent. One that the broker never spoke of
+    is known not to have arrived once a *later* connection answers: on the same one it may still be on its way.
     """
     listed = {ticket_of(book, report) for report in snapshot.open_orders}
-    settled = []
+    settled: list[TicketRecord] = []
+    missing: dict[str, datetime] = {}
     for ticket in list(book.tickets.values()):
         if not ticket.live or ticket.wire_ref in listed or ticket.sent_at is None:
             continue
         arrived = ticket.acknowledged or ticket.progress.filled > 0
+        unknown = told(ticket.progress, Evidence.UNCLEAR)
         if arrived and ticket.sent_at < snapshot.asked_at:
-            after = replace(ticket, progress=told(ticket.progress, Evidence.CANCELLED), reason=GONE)
+            first = (absent or {}).get(ticket.wire_ref, snapshot.asked_at) if ticket.unknown else snapshot.asked_at
+            gone = snapshot.asked_at - first >= ABSENCE
+            if not gone:
+                missing[ticket.wire_ref] = first
+            after = replace(ticket, progress=told(unknown, Evidence.NOT_FOUND) if gone else unknown, reason=GONE)
         elif not arrived and ticket.generation < snapshot.generation:
-            after = replace(ticket, progress=told(ticket.progress, Evidence.UNCLEAR))
-            after = replace(after, progress=told(after.progress, Evidence.NOT_FOUND), reason=NEVER_ARRIVED)
+            after = replace(ticket, progress=told(unknown, Evidence.NOT_FOUND), reason=NEVER_ARRIVED)
         else:
             continue
-        book.put_ticket(after)
-        settled.append(after)
-    return tuple(settled)
+        if after != ticket:
+            book.put_ticket(after)
+            settled.append(after)
+    return Settled(tuple(settled), missing)
 
 
 def differences(book: Book, snapshot: Snapshot) -> dict[str, Difference]:
@@ -79,6 +88,8 @@ def differences(book: Book, snapshot: Snapshot) -> dict[str, Difference]:
 def strangers(book: Book, snapshot: Snapshot, client_id: int, managed: frozenset[str]) -> tuple[OrderReport, ...]:
     """Open orders to be cancelled: tickets that nobody works, and orders of our own client id that are no ticket.
 
+    An order whose ticket has ended is worked by nobody, whoever manages the ticket; nor is one of several that go by
+    the ticket's name.
     Orders that a person or another client placed are none of ours to cancel; they show in the positions.
     """
     found = []
@@ -86,6 +97,7 @@ def strangers(book: Book, snapshot: Snapshot, client_id: int, managed: frozenset
         if report.word not in {Word.WORKING, Word.UNCLEAR, Word.CANCELLING}:
             continue
         wire_ref = ticket_of(book, report)
-        if (wire_ref is None and report.client_id == client_id) or (wire_ref is not None and wire_ref not in managed):
+        worked = wire_ref in managed and book.tickets[wire_ref].live and not book.open_ends(wire_ref)
+        if report.client_id == client_id if wire_ref is None else not worked:
             found.append(report)
     return tuple(found)

@@ -271,7 +271,8 @@ class Journal:
 
     def tidy(self) -> None:
         """Let go of what has ended; it is read again when something is heard of it."""
-        old, self.book = self.book, Book(positions=self.book.positions, client_id=self.book.client_id)
+        old = self.book
+        self.book = Book(positions=old.positions, client_id=old.client_id, ended=old.ended, foreign=old.foreign)
         kept = {ticket.wire_ref for ticket in old.tickets.values() if ticket.live}
         for ref in kept:
             self.book.put_ticket(old.tickets[ref])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -13,6 +14,10 @@ from hydra_exec.journal.journal import Journal
 from hydra_exec.journal.records import FillKind, FillLine
 
 Price = Callable[[str], float | None]
+SETTLED = timedelta(seconds=2)
+"""How long a difference has to last: an execution and the position that it makes are not told at one moment."""
+FRESH = timedelta(seconds=5)
+"""How long after a fill the positions of its contract may still be those of before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class Reconciliation:
     strangers: tuple[OrderReport, ...] = ()
     positions: Mapping[str, int] = field(default_factory=dict)
     """The broker's own word."""
+    foreign: Mapping[str, int] = field(default_factory=dict)
+    """Its word on what is none of our contracts, by its own names."""
 
     @property
     def agreed(self) -> bool:
@@ -32,16 +39,18 @@ class Reconciliation:
 
 
 class Reconciler:
-    """Compares again and again; remembers what differed the last time.
+    """Compares again and again; remembers what differed, and which tickets were missing, and since when.
 
-    What differs in two full answers in a row, with nothing at work in the contract, is what an execution that nobody
-    told us of has left: the journal takes the broker's word over, on a line of its own, at ``price``.
+    What differs by the same in all full answers for ``SETTLED``, with nothing at work in the contract, is what an
+    execution that nobody told us of has left: the journal takes the broker's word over, on a line of its own, at
+    ``price``. Without a price it goes on differing: a line at any other would be a loss or a gain that never was.
     """
 
     def __init__(self, journal: Journal, client_id: int, price: Price) -> None:
         self._journal, self._client_id, self._price = journal, client_id, price
         journal.book.client_id = client_id
-        self._before: dict[str, Difference] = {}
+        self._before: dict[str, tuple[Difference, datetime]] = {}
+        self._absent: Mapping[str, datetime] = {}
 
     def take(self, snapshot: Snapshot, managed: frozenset[str] = frozenset()) -> Reconciliation:
         """Apply an answer's reports, end what it shows to have ended, and compare positions.
@@ -52,22 +61,40 @@ class Reconciler:
         reports: list[Message] = [*snapshot.executions, *snapshot.fees, *snapshot.ended, *snapshot.open_orders]
         journal.take(reports, keep_repeated=False)
         with journal.consistently(), journal.engine.begin() as connection:
-            settled = settle_absent(journal.book, snapshot)
+            settled = settle_absent(journal.book, snapshot, self._absent)
             found = differences(journal.book, snapshot)
-            busy = {ticket.contract for ticket in journal.live()}
-            lasting = {c: d for c, d in found.items() if self._before.get(c) == d and c not in busy}
-            lines = [self._line(snapshot, contract, each) for contract, each in lasting.items()]
-            left = {c: d for c, d in found.items() if c not in lasting}
+            since = self._since(snapshot, found)
+            lasting = [c for c, (_, first) in since.items() if snapshot.asked_at - first >= SETTLED]
+            lines = [line for contract in lasting if (line := self._line(snapshot, contract, found[contract]))]
+            adjusted = {line.contract for line in lines}
+            left = found.keys() - adjusted
             code = ReconcileCode.DIFFERENT if left else ReconcileCode.ADJUSTED if lines else ReconcileCode.AGREED
-            journal.write_tickets(connection, settled)
+            journal.write_tickets(connection, settled.tickets)
             if lines:
                 journal.add_fill_lines(connection, lines)
             self._record(connection, snapshot, code, found)
-        self._before = left
+        self._before = {contract: each for contract, each in since.items() if contract not in adjusted}
+        self._absent = settled.absent
         left_over = strangers(journal.book, snapshot, self._client_id, managed)
-        return Reconciliation(code, found, left_over, dict(snapshot.positions))
+        return Reconciliation(code, found, left_over, dict(snapshot.positions), dict(snapshot.foreign))
 
-    def _line(self, snapshot: Snapshot, contract: str, found: Difference) -> FillLine:
+    def _since(self, snapshot: Snapshot, found: Mapping[str, Difference]) -> dict[str, tuple[Difference, datetime]]:
+        """Differences in contracts where nothing is at work, each with the question that it has lasted since."""
+        book = self._journal.book
+        busy = {ticket.contract for ticket in book.tickets.values() if ticket.live or ticket.progress.unexplained}
+        fresh = (fill for fill in book.fills.values() if fill.kind is FillKind.FILL)
+        busy |= {fill.contract for fill in fresh if snapshot.asked_at - fill.executed_at < FRESH}
+        since = {}
+        for contract, each in found.items():
+            before, first = self._before.get(contract, (None, snapshot.asked_at))
+            if contract not in busy:
+                since[contract] = (each, first if before == each else snapshot.asked_at)
+        return since
+
+    def _line(self, snapshot: Snapshot, contract: str, found: Difference) -> FillLine | None:
+        price = self._price(contract)
+        if price is None:
+            return None
         change = found.broker - found.journal
         name = f"adjustment.{snapshot.generation}.{snapshot.taken_at.isoformat()}.{contract}"
         return FillLine(
@@ -77,7 +104,7 @@ class Reconciler:
             contract=contract,
             side=Side.of(change),
             quantity=abs(change),
-            price=self._price(contract) or 0.0,
+            price=price,
             executed_at=snapshot.taken_at,
             perm_id=0,
             wire_ref=None,
@@ -93,7 +120,7 @@ class Reconciler:
                 generation=snapshot.generation,
                 taken_at=snapshot.taken_at,
                 code=str(code),
-                positions=dict(snapshot.positions),
+                positions={**snapshot.positions, **snapshot.foreign},
                 differences={contract: asdict(each) for contract, each in found.items()},
                 run_id=self._journal.run_id,
             )

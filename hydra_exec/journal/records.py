@@ -27,6 +27,8 @@ class EventOutcome(StrEnum):
     """A later revision of the fill is known."""
     UNMATCHED = "unmatched"
     """It is of no ticket that is known; a fill counts in the position all the same."""
+    FOREIGN = "foreign"
+    """A fill of a contract that is none of ours, and of no ticket: it counts nowhere."""
     NOTED = "noted"
     """It is about no order."""
 
@@ -130,7 +132,11 @@ class Book:
     """Base ids by ticket."""
     positions: dict[str, int] = field(default_factory=dict)
     client_id: int = 0
-    """Whose order ids those are: another client's name other orders. A report with 0 does not say."""
+    """Whose order ids those are: another client's name other orders."""
+    ended: set[int] = field(default_factory=set)
+    """Permanent ids whose orders have ended by the broker's word. Not kept: full answers tell it anew."""
+    foreign: set[str] = field(default_factory=set)
+    """Executions in contracts that are none of ours, as far as they were heard."""
 
     def put_ticket(self, ticket: TicketRecord) -> None:
         """Keep a ticket, findable by its id on its connection."""
@@ -152,6 +158,19 @@ class Book:
         elif before is not None:
             self._add(before.contract, -before.signed)
         self._set(fill.contract, held)
+
+    def perm_ids(self, wire_ref: str) -> set[int]:
+        """Permanent ids of a ticket: an amendment may have made a second order of it."""
+        return {perm_id for perm_id, ref in self.by_perm_id.items() if ref == wire_ref}
+
+    def open_ends(self, wire_ref: str) -> bool:
+        """Whether several orders go by a ticket's name, and the end of one of them was not heard."""
+        own = self.perm_ids(wire_ref)
+        return len(own) > 1 and not own <= self.ended
+
+    def adjusted(self, contract: str) -> bool:
+        """Whether the broker's word was taken over in a contract, for something that nobody had told."""
+        return any(fill.kind is FillKind.ADJUSTMENT and fill.contract == contract for fill in self.fills.values())
 
     def executed(self, wire_ref: str) -> int:
         """Contracts that the executions of a ticket add up to."""

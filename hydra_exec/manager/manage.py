@@ -39,6 +39,8 @@ class CancelReason(StrEnum):
     """The touch is too old to leave a limit standing on it."""
     DEGRADED = "degraded"
     """Its limit is no longer right, and nothing is amended on a degraded connection."""
+    CLOSED_TO_RISK = "closed_to_risk"
+    """It would add risk, and the system's state takes none."""
     TOO_MUCH = "too_much"
     """With it the order could fill to more than was decided, or more than one ticket lives."""
 
@@ -138,6 +140,7 @@ def next_actions(
     now: datetime,
     config: PatienceConfig,
     degraded: bool = False,
+    closed: bool = False,
 ) -> list[Action]:
     """Decide; an empty list says that there is nothing to do yet.
 
@@ -155,6 +158,8 @@ def next_actions(
         How much patience.
     degraded
         Whether the terminal has lost the broker: nothing is placed or amended then.
+    closed
+        Whether the system's state takes no risk and the order would add some: what lives of it is taken back.
     """
     plan = _Plan.of(work, now, config)
     filled = sum(ticket.filled for ticket in tickets)
@@ -163,11 +168,13 @@ def next_actions(
         may_fill = filled + sum(max(ticket.quantity - ticket.filled, 0) for ticket in living)
         if len(living) > 1 or may_fill > work.quantity:
             return _cancels(living, CancelReason.TOO_MUCH)
+        if closed:
+            return _cancels(living, CancelReason.CLOSED_TO_RISK)
         return _mind(plan, living[0], quote, degraded)
     finish = _finish(plan, tickets, filled)
     if finish is not None:
         return [Finish(finish)]
-    return [] if degraded else _place(plan, tickets, filled, quote)
+    return [] if degraded or closed else _place(plan, tickets, filled, quote)
 
 
 @dataclass(frozen=True, slots=True)

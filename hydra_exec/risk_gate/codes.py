@@ -46,7 +46,7 @@ class GateCode(StrEnum):
     POSITION_LIMIT = "position_limit"
     """With a complete fill and all that works, the position would be beyond the market's limit."""
     PARTICIPATION = "participation"
-    """The order is larger than the market's cap on a share of its volume; one that reduces is no exception."""
+    """The order is larger than the market's cap on a share of its volume; one that reduces may always be of one lot."""
     NOTIONAL = "notional"
     """The value of the positions, of the market or of the account, would be beyond its share of the equity."""
     MARGIN = "margin"

@@ -83,11 +83,13 @@ def _size(order: OrderWish, limits: Limits, situation: Situation) -> Iterator[Ve
             f"{lots} lots in {order.market}, {limits.max_position} are allowed",
             {"lots_after": lots, "max_position": limits.max_position},
         )
-    if order.quantity > limits.max_quantity:
+    # A market must be left somehow, be its volume nothing or not known: lot by lot.
+    most = max(limits.max_quantity, 1) if reduces else limits.max_quantity
+    if order.quantity > most:
         yield Verdict(
             GateCode.PARTICIPATION,
-            f"{order.quantity} lots at once, {limits.max_quantity} are allowed",
-            {"quantity": order.quantity, "max_quantity": limits.max_quantity},
+            f"{order.quantity} lots at once, {most} are allowed",
+            {"quantity": order.quantity, "max_quantity": most},
         )
 
 

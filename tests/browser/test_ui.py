@@ -80,7 +80,8 @@ def test_every_asset_says_what_it_is_and_belongs_to_a_group(ui: DagsterUi) -> No
 def test_partitions_of_the_datasets_are_materialised(ui: DagsterUi) -> None:
     expected = SESSIONS * len(CONFIG.markets)
     counted = {node["name"]: node["partitionStats"] for node in ui.assets()}
-    for name in ("raw_futures_bars", "futures_curve", "option_quotes", "vol_surface", "predictions", "fills"):
+    traded = ("predictions", "target_positions", "orders", "fills", "positions", "slippage_reconciliation", "daily_pnl")
+    for name in ("raw_futures_bars", "futures_curve", "option_quotes", "vol_surface", *traded):
         assert counted[name]["numMaterialized"] == expected, name
         assert counted[name]["numFailed"] == 0, name
     assert counted["raw_cot_reports"]["numMaterialized"] >= 20
@@ -119,11 +120,12 @@ def test_the_partitions_page_shows_them_materialised(ui: DagsterUi, pictures: Pa
     assert green_share(pixels) > 0.01
 
 
-def test_an_assets_page_shows_what_its_newest_run_said(ui: DagsterUi, pictures: Path) -> None:
+@pytest.mark.parametrize("name", ["futures_curve", "positions", "daily_pnl", "slippage_reconciliation"])
+def test_an_assets_page_shows_what_its_newest_run_said(ui: DagsterUi, pictures: Path, name: str) -> None:
     query = """query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
         assetMaterializations(limit: 1) { metadataEntries { label } } } } }"""
-    node = ui.graphql(query, key={"path": ["futures_curve"]})["assetNodeOrError"]
+    node = ui.graphql(query, key={"path": [name]})["assetNodeOrError"]
     labels = {entry["label"] for entry in node["assetMaterializations"][0]["metadataEntries"]}
     assert {"dagster/row_count", "first_partition", "last_partition", "picture"} <= labels
-    pixels = screenshot(f"{ui.url}/assets/futures_curve?view=overview", pictures / "asset.png")
+    pixels = screenshot(f"{ui.url}/assets/{name}?view=overview", pictures / f"{name}.png")
     assert colours(pixels) > 300

@@ -13,6 +13,7 @@ from hydra_assets.columns import DAILY_PNL, FILLS, FUTURES_CURVE, SLIPPAGE_RECON
 from hydra_assets.replay.breakers import BreakerReason, BreakerState
 from hydra_assets.state.execution_tables import heartbeats, trading_sessions
 from hydra_console.cli import trading
+from hydra_console.trading import trading_lines, trading_standing
 from hydra_exec.breakers.judge import Move
 from hydra_exec.breakers.log import append
 from hydra_exec.journal.journal import Journal
@@ -24,6 +25,7 @@ from tests.support.command import Hydra
 from tests.support.desk_home import SceneParts, scene_parts
 from tests.support.desk_scene import APRIL, FIRST, HOME, DeskScene, World, sessions
 from tests.support.frames import complete
+from tests.support.odd_worlds import FOREIGN, Unseen, hold_foreign
 
 DAYS = sessions(6)
 COMMANDS = {
@@ -208,12 +210,46 @@ def test_flatten_again_says_what_is_on_record_and_leaves_it(hydra: Hydra, scene:
 
 
 def test_what_the_gate_denies_ends_with_status_1(hydra: Hydra, scene: DeskScene, parts: SceneParts) -> None:
-    scene.world.day_cap = 0
+    scene.world = Unseen(**vars(scene.world))
     switch(scene.engine, False, "anna", "x")
     code, out, _ = hydra("flatten", "-r", "drill", "--yes", "-m", "HE")
     assert code == 1
-    assert f"DENIED   {APRIL}: 3 lots at once, 0 are allowed" in out
+    assert f"DENIED   {APRIL}: {APRIL} has no settle of at most 10 sessions ago" in out
+    assert f"LEFT     +3 {APRIL}: no order of these leaves it" in out
     assert "the switch is OFF" in out
+
+
+def test_lots_beyond_what_a_session_bears_are_said_and_end_with_status_1(
+    hydra: Hydra, scene: DeskScene, parts: SceneParts
+) -> None:
+    scene.world.day_cap = 1
+    code, out, _ = hydra("flatten", "-r", "drill", "--yes")
+    assert code == 1
+    assert f"order    SELL 1 {APRIL}" in out
+    assert f"LEFT     +2 {APRIL}: no order of these leaves it, say `hydra flatten` again in the next session" in out
+    code, out, _ = hydra("flatten", "-r", "drill", "--yes", "--json")
+    assert (code, json.loads(out)["left"]) == (1, {APRIL: 2})
+
+
+def test_foreign_lots_are_held(
+    hydra: Hydra,
+    state_engine: sa.Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    use: Callable[[SceneParts], SceneParts],
+) -> None:
+    hold_foreign(monkeypatch)
+    scene = DeskScene(state_engine, World({}, dict.fromkeys(DAYS, 85.0)))
+    parts = use(scene_parts(tmp_path / "home", scene))
+    scene.live_through(DAYS[:2])
+    code, out, _ = hydra("flatten", "-r", "drill", "--yes")
+    assert code == 1
+    assert "LEFT     +4 FUT LEJ5 (2000): none of the home's contracts" in out
+    assert "nothing is held" not in out
+    assert json.loads(hydra("paper-trade", "status", "--json")[1])["foreign"] == FOREIGN
+    assert "FOREIGN         FUT LEJ5 (2000) +4: none of the home's contracts" in hydra("paper-trade", "status")[1]
+    standing = trading_standing(state_engine, parts.lake.lake, parts.home.config, parts.home.markets)
+    assert "positions     FUT LEJ5 (2000) +4 (FOREIGN); equity 1,000,000.00" in trading_lines(standing)
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,23 @@ def test_each_step_says_what_the_lake_and_the_journal_hold(parts: Parts) -> None
     assert [row["title"] for row in facts["headlines"]["newest"]] == ["[bold]Hogs[/bold] up"]
 
 
+def test_a_person_s_order_is_told_of_in_the_session_that_it_was_for(parts: Parts) -> None:
+    fill_lake(parts)
+    add_order(parts.database.engine)
+    own = {"market": MARKET, "account": "SIM", "contract": CONTRACT, "side": "SELL", "quantity": 1, "algo": "at_once"}
+    own |= {"reference_price": 85.0, "limit_price": 83.0, "motive": "operator", "gate_code": "passed", "status": "done"}
+    with parts.database.engine.begin() as connection:
+        for decided, worked in ((date(2025, 3, 4), SESSION), (SESSION, date(2025, 3, 6))):
+            ref = f"{MARKET}/{decided}/{CONTRACT}/operator"
+            row = own | {"order_ref": ref, "session": decided, "work_session": worked}
+            connection.execute(sa.insert(orders).values(row))
+    found = steps(decision(parts, MARKET, SESSION))["orders"]["orders"]
+    assert [row["order_ref"] for row in found] == [
+        f"{MARKET}/2025-03-04/{CONTRACT}/operator",
+        f"{MARKET}/{SESSION}/{CONTRACT}",
+    ]
+
+
 def test_contributions_are_those_of_the_model_that_decided_and_add_up(parts: Parts) -> None:
     fill_lake(parts)
     found = steps(decision(parts, MARKET, SESSION))["prediction"]
@@ -377,6 +394,8 @@ def test_without_a_champion_or_anything_else_it_is_told_too(parts: Parts) -> Non
         ("HE", SESSION, "no market HE in this home; it has SIM_HE, SIM_ZO"),
         (MARKET, date(2025, 3, 8), "did not trade on 2025-03-08: its sessions around it are 2025-03-07 and 2025-03-10"),
         (MARKET, date(2024, 11, 27), "history of SIM_HE begins with 2024-12-02"),
+        (MARKET, date(1960, 1, 4), "history of SIM_HE begins with 2024-12-02"),
+        (MARKET, date(2033, 1, 4), "2033-01-04 of SIM_HE is not finished yet; the newest finished one is 2025-03-05"),
         (MARKET, date(2025, 3, 6), "2025-03-06 of SIM_HE is not finished yet; the newest finished one is 2025-03-05"),
         (
             MARKET,

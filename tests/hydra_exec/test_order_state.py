@@ -92,6 +92,24 @@ def test_a_revision_takes_back_what_states_had_said_too() -> None:
     assert executed(Progress(5, TicketState.PARTIALLY_FILLED, executed=2, reported=0), 0).filled == 0
 
 
+def test_what_was_filled_says_nothing_of_a_rest_that_is_not_found() -> None:
+    progress = Progress(5, TicketState.UNKNOWN, executed=2, reported=2)
+    absent = told(progress, Evidence.NOT_FOUND)
+    assert absent == Progress(5, TicketState.ABSENT, 2, 2)
+    assert told(absent, Evidence.UNCLEAR) == executed(absent, 2) == absent
+    assert told(absent, Evidence.ACCEPTED).state is TicketState.PARTIALLY_FILLED
+
+
+def test_asking_for_its_end_does_not_tell_what_became_of_a_partly_filled_ticket() -> None:
+    unknown = Progress(5, TicketState.UNKNOWN, executed=2, reported=2)
+    assert told(unknown, Evidence.CANCEL_ASKED) == unknown
+
+
+def test_a_refusal_of_what_has_filled_in_part_ends_the_rest() -> None:
+    assert told(Progress(5, TicketState.UNKNOWN, executed=2), Evidence.REJECTED).state is TicketState.CANCELLED
+    assert told(Progress(5, TicketState.SENT), Evidence.REJECTED, reported=2).state is TicketState.CANCELLED
+
+
 EVIDENCE = st.lists(st.tuples(st.sampled_from(Evidence), st.integers(0, 7)), max_size=12)
 ENDERS = {Evidence.FILL_ALL, Evidence.CANCELLED, Evidence.REJECTED, Evidence.NOT_FOUND, Evidence.WITHDRAWN}
 

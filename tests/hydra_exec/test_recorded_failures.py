@@ -294,7 +294,7 @@ def forget_last_fill(tws: Terminal) -> None:
     known.pop(next(reversed(known)))
 
 
-def test_a_position_closed_elsewhere_is_taken_over_after_two_answers(desk: Callable[..., Trader]) -> None:
+def test_a_position_closed_elsewhere_is_taken_over_when_answers_go_on_saying_so(desk: Callable[..., Trader]) -> None:
     """nautilus PR #3715: missing callbacks of a position that was closed by hand."""
     t = desk()
     t.rig.line.open()
@@ -304,7 +304,8 @@ def test_a_position_closed_elsewhere_is_taken_over_after_two_answers(desk: Calla
     before = t.rows(reconciliations, "code")
     standing = t.rig.line.reconcile()
     assert standing.code is ReconcileCode.ADJUSTED
-    assert t.rows(reconciliations, "code")[len(before) :] == [ReconcileCode.DIFFERENT, ReconcileCode.ADJUSTED]
+    *before_it, last = t.rows(reconciliations, "code")[len(before) :]
+    assert (set(before_it), last) == ({ReconcileCode.DIFFERENT}, ReconcileCode.ADJUSTED)
     assert t.rows(fills, "kind", "side", "quantity") == [("fill", "BUY", 2), ("adjustment", "SELL", 2)]
 
 
@@ -532,9 +533,12 @@ def test_a_terminal_that_is_not_there_says_what_to_look_at(desk: Callable[..., T
 
 
 def test_an_order_that_can_no_longer_be_cancelled_is_no_storm_of_questions(desk: Callable[..., Trader]) -> None:
-    """A terminal that has forgotten its order ids answers every cancel with "not found", and lists the order still."""
+    """A terminal that has forgotten its order ids answers a cancel with "not found", and lists the order still.
+
+    It goes with everything else.
+    """
     t = desk(script(NextIdRegress(connection=2, to=1, forget=True), At(4, HangUp())), quote=FAR)
     t.rig.line.open()
     done = t.work(t.order(1, steps=30))
-    assert done.outcome is WorkOutcome.UNRECOVERABLE
+    assert done.outcome is WorkOutcome.RECOVERED
     assert len(t.rows(reconciliations, "code")) < 60

@@ -50,6 +50,7 @@ class Trader:
     clock: VirtualClock = field(default_factory=VirtualClock)
     told: list[tuple[LineEvent, str]] = field(default_factory=list)
     spec: MarketSpec = field(default_factory=hogs)
+    system: SystemState = SystemState.RUNNING
 
     def __post_init__(self) -> None:
         self.clock = self.server.read(lambda tws: tws.clock)
@@ -65,8 +66,8 @@ class Trader:
             markets={"HE": self.spec},
             calendars={"HE": self.calendar},
             home=self.home,
-            system=lambda: SystemState.RUNNING,
-            price={}.get,
+            system=lambda: self.system,
+            price=lambda _contract: 85.0,
             tell=self.tell,
         )
         clock, server = self.clock, self.server

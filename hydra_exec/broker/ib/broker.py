@@ -148,8 +148,8 @@ class IBBroker:
         Raises
         ------
         NoAnswerError
-            Some of it was not answered to its end. Where it was a question without a number that never ended, the
-            connection is given up: the End that is missing would be taken for that of the next.
+            Some of it was not answered to its end, or is of a month that we do not know. Where a question without a
+            number never ended, the connection is given up: its End would be taken for that of the next.
         """
         session = self._alive()
         if session is None:
@@ -157,7 +157,7 @@ class IBBroker:
             raise NoAnswerError(msg)
         try:
             return self._run(take(session, self.account, self._clock))
-        except (UnansweredError, RestlessError, NotWholeError, NotSentError, ConnectionError, TimeoutError) as error:
+        except (UnansweredError, RestlessError, NotWholeError, BrokerError, ConnectionError, TimeoutError) as error:
             if session.questions.in_doubt:
                 self._leave(session.questions.in_doubt)
             msg = f"no full answer: {error or type(error).__name__}"

@@ -1,9 +1,10 @@
 """What the codes of TWS mean, by a table of our own. Pure.
 
 TWS answers everything that is no report with a number, a text and an id, and the number alone does not say whether
-something ended: 399 and 10349 come on orders that live, 110 on a new order refuses it and on an amendment leaves it.
-The client library guesses and is wrong in both directions; so nothing of it is asked. A code that the table does not
-have is never taken for an end: hold what it is about, and ask.
+something ended: 399 and 10349 come on orders that live, 110 on a new order refuses it and on an amendment leaves it,
+201 on an order that was amended may be of the amendment alone. The client library guesses and is wrong in both
+directions; so nothing of it is asked. A code that the table does not have is never taken for an end: hold what it is
+about, and ask.
 
 Source: Interactive Brokers, "TWS API: message codes".
 """
@@ -122,7 +123,7 @@ def order_word(code: int, *, acknowledged: bool, amended: bool) -> Word | None:
     """
     says = meaning(code)
     if says is Meaning.ORDER_REJECTED:
-        return Word.REJECTED
+        return Word.UNCLEAR if acknowledged and amended else Word.REJECTED
     if says is Meaning.ORDER_CANCELLED:
         return Word.CANCELLED
     if says in {Meaning.ORDER_LIVES, Meaning.INFORMATION}:

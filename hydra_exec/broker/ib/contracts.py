@@ -16,7 +16,7 @@ from datetime import date, datetime
 from ib_async import Contract, ContractDetails, PriceIncrement
 
 from hydra_assets.markets.contracts import future_id
-from hydra_assets.markets.model import MarketSpec
+from hydra_assets.markets.model import IbTerms, MarketSpec
 from hydra_exec.broker.port import BrokerError
 
 _DECIMALS = 9
@@ -70,20 +70,38 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """What was found for our markets; ``faults`` are sentences by market root."""
+    """What was found for our markets."""
 
     listings: Mapping[str, Listing] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
     """Our contract by the broker's id."""
     faults: Mapping[str, str] = field(default_factory=dict)
+    """Sentences by contract, or by market root where they are about no month."""
+    markets: Mapping[str, IbTerms] = field(default_factory=dict)
+    """What was asked for, by market root."""
 
     def find(self, contract: str) -> Listing:
         """The listing of one of our contracts; ListingError with the reason where there is none."""
         found = self.listings.get(contract)
         if found is None:
-            root = contract.partition("-")[0]
-            raise ListingError(self.faults.get(root, f"{contract}: the broker lists no such contract"))
+            fault = self.faults.get(contract) or self.faults.get(_root(contract))
+            raise ListingError(fault or f"{contract}: the broker lists no such contract")
         return found
+
+    @property
+    def unlisted(self) -> tuple[str, ...]:
+        """Faults of the markets of which no month is known: what is held of them could not be told."""
+        known = {_root(contract) for contract in self.listings}
+        return tuple(text for name, text in self.faults.items() if _root(name) in self.markets.keys() - known)
+
+    def claims(self, contract: Contract) -> bool:
+        """Whether a future is of one of our markets, be its month known or not; what is not told of it fits."""
+        return contract.secType == "FUT" and any(
+            contract.symbol == terms.symbol
+            and contract.exchange in {"", terms.exchange}
+            and (not terms.trading_class or contract.tradingClass in {"", terms.trading_class})
+            for terms in self.markets.values()
+        )
 
     def of(self, con_id: int) -> Listing | None:
         """The listing of a contract of the broker's, None where it is none of ours."""
@@ -91,20 +109,33 @@ class Directory:
         return None if name is None else self.listings[name]
 
 
-def directory(found: Iterable[Listing], faults: Mapping[str, str]) -> Directory:
-    """Everything that was found. Two contracts of one month are a fault of their market: neither can be told apart."""
+def directory(found: Iterable[Listing], faults: Mapping[str, str], specs: Iterable[MarketSpec] = ()) -> Directory:
+    """Everything that was found for these markets. Of two contracts of one month neither is kept."""
     listings: dict[str, Listing] = {}
-    wrong = dict(faults)
+    twice: dict[str, str] = {}
     for one in found:
         other = listings.setdefault(one.contract, one)
         if other is not one:
-            root = one.contract.partition("-")[0]
-            wrong[root] = (
+            twice[one.contract] = (
                 f"{one.contract}: the broker lists {other.local_symbol} and {one.local_symbol}; "
                 f"say in the market's file, under ib, which trading_class is meant"
             )
-    kept = {name: one for name, one in listings.items() if name.partition("-")[0] not in wrong}
-    return Directory(kept, {one.con_id: name for name, one in kept.items()}, wrong)
+    kept = {name: one for name, one in listings.items() if name not in twice}
+    markets = {spec.root: spec.ib for spec in specs if spec.ib is not None}
+    wrong = {**faults, **twice}
+    told = {_root(name) for name in (*listings, *wrong)}
+    for root, terms in markets.items():
+        if root not in told:
+            wrong[root] = f"{root}: the broker lists no such contract ({terms.symbol} at {terms.exchange})"
+    return Directory(kept, {one.con_id: name for name, one in kept.items()}, wrong, markets)
+
+
+def about(spec: MarketSpec, details: ContractDetails) -> str:
+    """Our contract that details are about, the market's root where they name no month."""
+    try:
+        return spec.root if details.contract is None else future_id(spec.root, _month(spec, details, details.contract))
+    except ListingError:
+        return spec.root
 
 
 def wanted(spec: MarketSpec) -> Contract:
@@ -163,6 +194,10 @@ def listing(spec: MarketSpec, details: ContractDetails, rule: Sequence[PriceIncr
         trading_hours=details.tradingHours,
         liquid_hours=details.liquidHours,
     )
+
+
+def _root(contract: str) -> str:
+    return contract.partition("-")[0]
 
 
 def _month(spec: MarketSpec, details: ContractDetails, contract: Contract) -> date:

@@ -5,7 +5,7 @@ keeps the journal decides that. Until the connection has its generation and know
 what is heard is kept back and told then, in its order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from ib_async import CommissionReport, Contract, Execution, Order
 from hydra_exec.broker.ib import codes, words
 from hydra_exec.broker.ib.contracts import Directory
 from hydra_exec.broker.port import (
+    UNNAMED,
     ExecutionReport,
     FeeReport,
     LinkState,
@@ -69,6 +70,8 @@ class Hearing:
         self.disturbances = 0
         """Grows with whatever makes an answer that is under way doubtful."""
         self.orders: dict[int, SentOrder] = {}
+        self.others: dict[int, int] = {}
+        """Clients of the living orders that are not of this one, by perm id, as far as they were heard of."""
 
     def begin(self, generation: int, directory: Directory, where: str = "") -> None:
         """The connection counts from here on; what was heard before comes first, then that it counts."""
@@ -127,6 +130,7 @@ class Hearing:
             detail=state,
         )
         sent.perm_ids[order.permId] = said
+        self._note_other(order.permId, order.clientId, said)
         self.emit(report)
         return report
 
@@ -137,6 +141,7 @@ class Hearing:
         said = words.word(state, rejected=sent.rejected)
         if perm_id:
             sent.perm_ids[perm_id] = said
+        self._note_other(perm_id, client_id, said)
         report = OrderReport(
             word=said,
             filled=words.whole(filled),
@@ -149,6 +154,11 @@ class Hearing:
         )
         self.emit(report)
         return report
+
+    def gone(self, perm_ids: Iterable[int]) -> None:
+        """Orders of other clients that are no longer told of as living ones."""
+        for perm_id in perm_ids:
+            self.others.pop(perm_id, None)
 
     def ended_order(self, contract: Contract, order: Order, state: str, detail: str) -> OrderReport:
         """One of the orders that are over. They carry neither order id nor client id, and are not passed on alone."""
@@ -188,6 +198,7 @@ class Hearing:
             client_id=fill.clientId,
             generation=self.generation,
             account=fill.acctNumber,
+            foreign=listing is None,
         )
         self.emit(report)
         return report
@@ -200,7 +211,7 @@ class Hearing:
         self.emit(fee)
         return fee
 
-    def unreadable(self, text: str, order_id: int = 0, perm_id: int = 0, client_id: int = 0) -> None:
+    def unreadable(self, text: str, order_id: int = 0, perm_id: int = 0, client_id: int = UNNAMED) -> None:
         """Something about an order cannot be taken as it was said: hold it, and ask."""
         self.note(NoticeKind.UNKNOWN_CODE, UNREADABLE, text, order_id)
         if order_id or perm_id:
@@ -220,7 +231,7 @@ class Hearing:
             said = Word.UNCLEAR
         sent.rejected = sent.rejected or said is Word.REJECTED
         sent.unreachable = sent.unreachable or code in codes.NO_SUCH_ID
-        self._tell(said, order_id, 0, self._client_id, f"{code} {text}")
+        self._tell(said, order_id, 0, self._client_id if order_id in self.orders else UNNAMED, f"{code} {text}")
 
     def link_code(self, code: int, text: str) -> None:
         """A code that is about no request: it may change how the link stands."""
@@ -242,6 +253,12 @@ class Hearing:
     def _turn(self, state: LinkState) -> None:
         self.state = state
         self.disturbances += 1
+
+    def _note_other(self, perm_id: int, client_id: int, said: Word) -> None:
+        if client_id == self._client_id or said in ENDED:
+            self.others.pop(perm_id, None)
+        else:
+            self.others[perm_id] = client_id
 
     def _acknowledge(self, order_id: int) -> SentOrder:
         sent = self.orders.setdefault(order_id, SentOrder())

@@ -15,6 +15,7 @@ REAL_TIME = 1
 _BID, _ASK = frozenset({1, 66}), frozenset({2, 67})
 _BID_SIZE, _ASK_SIZE = frozenset({0, 69}), frozenset({3, 70})
 DELAYED_TICKS = frozenset({66, 67, 68, 69, 70, 71})
+BOTH = frozenset({"bid", "ask"})
 RETRY = timedelta(minutes=1)
 """A subscription that was refused is asked for again no sooner than this."""
 
@@ -29,10 +30,16 @@ class _Ticker:
     refused: int = 0
     """Code that has taken the data away, 0 where none has."""
     quote: Quote | None = None
+    sides: frozenset[str] = frozenset()
+    """Those that were told of since the data began: a side that was not is none that is empty."""
 
     @property
     def live(self) -> bool:
         return self.kind == REAL_TIME and not self.refused
+
+    def forget(self) -> None:
+        """Data begin anew: what was heard before would pass for what is quoted now."""
+        self.quote, self.sides = None, frozenset()
 
 
 class Quotes:
@@ -44,11 +51,10 @@ class Quotes:
         self._by_request: dict[int, str] = {}
 
     def of(self, contract: str) -> Quote | None:
-        """The touch as last heard."""
+        """The touch as last heard, once both of its sides were."""
         ticker = self._tickers.get(contract)
-        if ticker is None or ticker.quote is None:
-            return None
-        return replace(ticker.quote, live=ticker.live)
+        quote = None if ticker is None or ticker.sides != BOTH else ticker.quote
+        return None if ticker is None or quote is None else replace(quote, live=ticker.live)
 
     @property
     def live(self) -> bool:
@@ -71,6 +77,7 @@ class Quotes:
             self._by_request.pop(ticker.request, None)
         ticker.listing, ticker.request, ticker.asked_at = listing, request, self._clock()
         ticker.kind, ticker.refused = None, 0
+        ticker.forget()
         self._by_request[request] = listing.contract
 
     def lost(self) -> None:
@@ -90,6 +97,8 @@ class Quotes:
     def kind(self, request: int, kind: int) -> None:
         """Which kind of data come from here on."""
         if ticker := self._ticker(request):
+            if ticker.kind not in {None, kind} or (ticker.refused and kind == REAL_TIME):
+                ticker.forget()
             ticker.kind = kind
             if kind == REAL_TIME:
                 ticker.refused = 0
@@ -109,8 +118,10 @@ class Quotes:
         amount = int(size) if size > 0 else None
         if tick in _BID:
             self._heard(ticker, bid=value, bid_size=amount)
+            ticker.sides |= {"bid"}
         elif tick in _ASK:
             self._heard(ticker, ask=value, ask_size=amount)
+            ticker.sides |= {"ask"}
 
     def size(self, request: int, tick: int, size: float) -> None:
         """A size of the touch whose price is as before."""

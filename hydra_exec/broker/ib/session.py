@@ -11,14 +11,23 @@ from ib_async.ib import StartupFetchNONE
 
 from hydra_assets.markets.model import MarketSpec
 from hydra_exec.broker.ib import asking
-from hydra_exec.broker.ib.contracts import Directory, Listing, ListingError, directory, listing, rule_of, wanted
+from hydra_exec.broker.ib.contracts import Directory, Listing, ListingError, about, directory, listing, rule_of, wanted
 from hydra_exec.broker.ib.hearing import Hearing, SentOrder
 from hydra_exec.broker.ib.order_ids import OrderIds
 from hydra_exec.broker.ib.questions import Questions, UnansweredError
 from hydra_exec.broker.ib.quotes import Quotes
 from hydra_exec.broker.ib.recorder import Recorder
 from hydra_exec.broker.ib.unreadable import decoder_logger
-from hydra_exec.broker.port import BrokerError, LinkState, NotSentError, OrderReport, Refusal, RefusedError, Ticket
+from hydra_exec.broker.port import (
+    UNNAMED,
+    BrokerError,
+    LinkState,
+    NotSentError,
+    OrderReport,
+    Refusal,
+    RefusedError,
+    Ticket,
+)
 
 NO_CONTRACT = "code 200:"
 LINGER_TURNS = 200
@@ -62,6 +71,7 @@ class Session:
         # The client's methods carry no types.
         self._client: Any = self._ib.client
         self._tickets: dict[str, int] = {}
+        self._orders_told = False
 
     @property
     def motions(self) -> int:
@@ -140,7 +150,11 @@ class Session:
 
     async def open_orders(self) -> list[OrderReport]:
         """Orders that live, of every client, each followed by its state."""
-        return await self.ask(asking.ORDERS, self._client.reqAllOpenOrders)
+        before = set(self.hearing.others)
+        reports: list[OrderReport] = await self.ask(asking.ORDERS, self._client.reqAllOpenOrders)
+        self.hearing.gone(before - {report.perm_id for report in reports})
+        self._orders_told = True
+        return reports
 
     async def ended_orders(self) -> list[OrderReport]:
         """Orders that the terminal still remembers and that are over."""
@@ -165,15 +179,15 @@ class Session:
         faults: dict[str, str] = {}
         rules: dict[int, list[Any]] = {}
         for spec in markets:
-            try:
-                for details in await self._details(wanted(spec)):
-                    number = rule_of(details)
-                    if number is not None and number not in rules:
-                        rules[number] = await self._rule(number)
+            for details in await self._details(wanted(spec)):
+                number = rule_of(details)
+                if number is not None and number not in rules:
+                    rules[number] = await self._rule(number)
+                try:
                     found.append(listing(spec, details, rules.get(number, []) if number is not None else []))
-            except ListingError as error:
-                faults[spec.root] = str(error)
-        return directory(found, faults)
+                except ListingError as error:
+                    faults[about(spec, details)] = str(error)
+        return directory(found, faults, markets)
 
     def place(self, ticket: Ticket, where: Listing, account: str, ids: OrderIds) -> int:
         """Send a new order."""
@@ -204,10 +218,11 @@ class Session:
         """Ask for the end of an order of this client.
 
         An id that an amendment has given to two orders reaches only the newer one, and a terminal that has lost an id
-        reaches none by it: what lives all the same goes with everything else.
+        reaches none by it: what lives all the same goes with everything else, as long as that is ours too.
         """
         self._need_connection()
-        ours = report.client_id == client_id or (report.client_id == 0 and report.order_id in self.hearing.orders)
+        unnamed = report.client_id == UNNAMED and report.order_id in self.hearing.orders
+        ours = report.client_id == client_id or unnamed
         if report.order_id <= 0 or not ours:
             msg = (
                 f"order {report.perm_id} is of client {report.client_id}, ours is {client_id}: "
@@ -217,6 +232,7 @@ class Session:
         sent = self.hearing.orders.get(report.order_id, SentOrder())
         known = list(sent.perm_ids)
         if sent.unreachable or (report.perm_id and len(known) > 1 and report.perm_id != known[-1]):
+            self._need_no_others(report)
             self._client.reqGlobalCancel()
         else:
             self._client.cancelOrder(report.order_id)
@@ -248,6 +264,18 @@ class Session:
         if self.hearing.state is LinkState.DOWN or not self._client.isReady():
             msg = "there is no connection to the terminal"
             raise NotSentError(msg)
+
+    def _need_no_others(self, report: OrderReport) -> None:
+        # The terminal would end the orders of a person and of every other client with ours.
+        if self._orders_told and not self.hearing.others:
+            return
+        clients = ", ".join(str(client) for client in sorted(set(self.hearing.others.values())))
+        others = f"clients {clients} (0 is the terminal itself) have orders" if clients else "others' are not known yet"
+        msg = (
+            f"order {report.perm_id} (id {report.order_id}) can only be ended together with every order of the login, "
+            f"and {others}: cancel it by hand in the terminal"
+        )
+        raise NotSentError(msg)
 
     def _need_link(self) -> None:
         self._need_connection()

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from hydra_exec.broker.ib import words
 from hydra_exec.broker.ib.asking import PositionRow
+from hydra_exec.broker.ib.contracts import Directory, ListingError
 from hydra_exec.broker.ib.hearing import ENDED, foreign_name
 from hydra_exec.broker.ib.session import Session
 from hydra_exec.broker.port import ExecutionReport, FeeReport, LinkState, OrderReport, Snapshot
@@ -28,11 +28,16 @@ async def take(session: Session, account: str, clock: Callable[[], datetime]) ->
         A question was refused or not answered to its end.
     RestlessError
         The link changed meanwhile, or fills came in every attempt.
+    ListingError
+        What is held of one of our markets could not be told.
     """
     hearing = session.hearing
     if hearing.state is not LinkState.UP:
         msg = "the terminal has lost the broker: what it remembers may be old"
         raise RestlessError(msg)
+    if unlisted := hearing.directory.unlisted:
+        msg = f"a market of which no month is known, and what is held of it neither: {'; '.join(unlisted)}"
+        raise ListingError(msg)
     before = hearing.disturbances
     for _ in range(ATTEMPTS):
         asked_at, motions = clock(), session.motions
@@ -45,7 +50,7 @@ async def take(session: Session, account: str, clock: Callable[[], datetime]) ->
             msg = "the link changed, or a message could not be read, while everything was asked"
             raise RestlessError(msg)
         if session.motions == motions:
-            held, foreign = sort_positions(positions, account, hearing.directory.names)
+            held, foreign = sort_positions(positions, account, hearing.directory)
             working, ended = sort_orders(alive)
             return Snapshot(
                 account=account,
@@ -64,21 +69,30 @@ async def take(session: Session, account: str, clock: Callable[[], datetime]) ->
     raise RestlessError(msg)
 
 
-def sort_positions(rows: Sequence[PositionRow], account: str, names: Any) -> tuple[dict[str, int], dict[str, int]]:
+def sort_positions(
+    rows: Sequence[PositionRow], account: str, directory: Directory
+) -> tuple[dict[str, int], dict[str, int]]:
     """Positions of one account in our contracts, and in what is none of ours; flat ones are left out.
 
-    NotWholeError where one of ours is no whole number; a foreign one is rounded away from zero.
+    NotWholeError where one of ours is no whole number; a foreign one is rounded away from zero. ListingError where one
+    is of our markets and of a month that is not known: as a foreign one nobody would compare it, and it would be flat.
     """
     held: dict[str, int] = {}
     foreign: dict[str, int] = {}
     for row in rows:
         if row.account != account:
             continue
-        name = names.get(row.contract.conId)
-        if name is None:
-            foreign[foreign_name(row.contract)] = words.at_least(row.quantity)
-        else:
+        name = directory.names.get(row.contract.conId)
+        if name is not None:
             held[name] = words.whole(row.quantity)
+        elif row.quantity and directory.claims(row.contract):
+            msg = (
+                f"{row.quantity:g} held of {foreign_name(row.contract)}, none of the months that are known of our "
+                f"markets: it may have expired, or the broker's contract may not be the one of the market's file"
+            )
+            raise ListingError(msg)
+        else:
+            foreign[foreign_name(row.contract)] = words.at_least(row.quantity)
     return _not_flat(held), _not_flat(foreign)
 
 

@@ -12,6 +12,8 @@ FIRST_PERM_ID = 1_000_001
 UNBORN = datetime(1970, 1, 1, tzinfo=UTC)
 """The clock before the first session."""
 FIRST_REVISION = 1
+CLIENT_ID = 0
+"""Its only client's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class Books:
             wire_ref=taken.wire_ref,
             perm_id=perm_id,
             order_id=perm_id - FIRST_PERM_ID + 1,
+            client_id=CLIENT_ID,
             contract=taken.contract,
             side=taken.side,
             quantity=taken.quantity,
@@ -173,6 +176,7 @@ class Books:
                 perm_id=fill.perm_id,
                 wire_ref=taken.wire_ref,
                 order_id=fill.perm_id - FIRST_PERM_ID + 1,
+                client_id=CLIENT_ID,
                 account=self.account,
             )
         )

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hydra_assets.state.demands import NOTHING, post, posted, settle, target
+from hydra_assets.state.demands import NOTHING, post, posted, settle, state_beside, target
 from hydra_assets.state.system import Actor, Demand, SystemState, TransitionCode
 from hydra_assets.state.system_log import current_state, request_state
 from hydra_assets.state.tables import system_state
@@ -22,6 +22,20 @@ def demand(state: SystemState, origin: str = "breakers") -> Demand:
 def says(engine: sa.Engine, state: SystemState) -> None:
     """A person's word; what the transition table refuses is none."""
     request_state(engine, state, actor=Actor.PERSON, origin="operator", reason="word")
+
+
+def test_the_state_beside_some_origins_is_what_the_others_and_a_person_say(state_engine: sa.Engine) -> None:
+    own = frozenset({"breakers"})
+    assert state_beside(state_engine, own) is R
+    post(state_engine, "execution", [demand(H, "breakers")])
+    post(state_engine, "agent", [demand(D, "agent.sim")])
+    settle(state_engine)
+    assert (current_state(state_engine), state_beside(state_engine, own)) == (H, D)
+    assert state_beside(state_engine, frozenset({"agent.sim"})) is H
+    says(state_engine, H)
+    assert state_beside(state_engine, own) is H
+    says(state_engine, L)
+    assert state_beside(state_engine, own) is L
 
 
 def history(engine: sa.Engine) -> list[tuple[str, str, str, str]]:
@@ -136,8 +150,8 @@ def test_after_settling_the_state_is_never_looser_than_any_demand(
         else:
             says(state_engine, act[1])
             after = current_state(state_engine)
-            # A word that changes nothing is no transition, and nothing is written.
-            word, before = (after, after) if after is not before else (word, before)
+            # A word that is refused is none; one that finds its state there already holds from then on.
+            word, before = (after, after) if after is act[1] else (word, before)
         settle(state_engine)
         found = current_state(state_engine)
         wanted = max((s for own in standing.values() for s in own), key=lambda s: s.strictness, default=R)

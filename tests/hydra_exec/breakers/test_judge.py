@@ -256,6 +256,19 @@ def test_a_session_before_one_that_moved_a_machine_is_refused() -> None:
         judge(own, history([1e6] * 5), {}, CONFIG)
 
 
+def test_a_machine_that_moved_in_a_session_without_a_worth_cools_from_the_next_one_on() -> None:
+    lost = day(2)
+    book = BreakerBook({ACCOUNT: Machine(C, BreakerReason.DRAWDOWN, lost)})
+    days = [number for number in range(8) if day(number) != lost]
+    states = []
+    for end in range(2, len(days)):
+        equities = [(day(number), 1_000_000 * CENTS) for number in days[: end + 1]]
+        moves = judge(book, AccountHistory(1_000_000 * CENTS, equities), {}, CONFIG)
+        book = book.after(moves)
+        states.append(book.of(ACCOUNT).state)
+    assert states == [C, C, C, A, A]
+
+
 def test_the_session_of_a_history_is_its_newest() -> None:
     assert history([1.0, 2.0]).session == day(1)
 

@@ -7,23 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
 from hydra_assets.defs.resources import DatabaseResource, HomeResource, LakeResource
 from hydra_assets.markets.sessions import calendar_of
+from hydra_assets.state.demands import posted
 from hydra_assets.state.execution_tables import heartbeats, orders, trading_sessions
 from hydra_assets.state.records import Side
+from hydra_assets.state.system import SystemState
+from hydra_assets.state.system_log import current_state
 from hydra_assets.state.tables import alerts
 from hydra_exec.broker.simulated.tape import working_window
 from hydra_exec.defs.account import AccountParts
 from hydra_exec.defs.live import WORK_JOB
-from hydra_exec.defs.live_permit import live_verdict
+from hydra_exec.defs.live_permit import lake_facts, live_verdict
 from hydra_exec.journal.journal import Journal
 from hydra_exec.journal.names import order_ref
 from hydra_exec.journal.records import Order
 from hydra_exec.live_gate.conditions import LiveCondition
 from hydra_exec.trading_log import home_id, switch
+from tests.support.frames import complete
 from tests.support.ib_scene import ACCOUNT, APRIL, HE_APRIL, OTHER_PORT, TOUCH, hogs
 from tests.support.pipeline import Pipeline, make_pipeline
 from tests.support.postgres import engine_on
@@ -32,7 +37,7 @@ from tests.support.tws.clock import VirtualClock
 from tests.support.tws.terminal import Terminal
 from tests.support.tws.threaded import ThreadedTws
 
-DECIDED, SESSION = date(2025, 3, 3), date(2025, 3, 4)
+FIRST, DECIDED, SESSION = date(2025, 2, 20), date(2025, 3, 3), date(2025, 3, 4)
 
 
 def instant(share: float) -> datetime:
@@ -157,8 +162,62 @@ def test_what_is_not_paper_is_refused_and_a_person_is_told(
         with engine.connect() as connection:
             told = connection.execute(sa.select(alerts.c.code, alerts.c.message)).all()
         print(told)
-        assert [code for code, _ in told] == ["broker_unusable"]
-        assert said in told[0][1]
+        # A terminal that is not there is also a reason to risk nothing new; a refusal says nothing of what is held.
+        assert [code for code, _ in told if code != "execution_demand"] == ["broker_unusable"]
+        assert said in told[-1][1]
+
+
+def test_a_broker_that_nobody_reaches_lets_nothing_new_be_risked(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = {"ib": {"paper_port": OTHER_PORT, "timeout_seconds": 1.0}}
+    with (
+        ThreadedTws(Config()) as server,
+        paper_home(tmp_path, database_url, monkeypatch, server, 0.7, **nobody) as (pipeline, engine),
+    ):
+        Journal(engine, ACCOUNT, home_id(engine)).decide([decided()])
+        assert not execute(pipeline).success
+        assert sessions(engine) == [("ib", "unrecoverable", SESSION)]
+        with engine.connect() as connection:
+            assert [each.demand.origin for each in posted(connection) if each.demand.state is SystemState.HALTED] == [
+                "reconciliation"
+            ]
+        assert current_state(engine) is SystemState.HALTED
+
+
+@pytest.mark.parametrize(
+    ("said", "green"),
+    [
+        ([("green", DECIDED)], True),
+        ([("red", DECIDED)], False),
+        ([], None),
+        ([("green", FIRST)], None),
+        ([("green", date(2025, 2, 28)), (None, DECIDED)], None),
+        ([("red", date(2025, 2, 28)), ("green", DECIDED)], True),
+    ],
+    ids=["green", "red", "nothing", "old", "silent since", "green since"],
+)
+def test_a_gate_is_green_by_its_newest_word_of_these_days(
+    tmp_path: Path,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    said: list[tuple[str | None, date]],
+    green: bool | None,
+) -> None:
+    with (
+        ThreadedTws(Config()) as server,
+        paper_home(tmp_path, database_url, monkeypatch, server, 0.7) as (pipeline, _),
+    ):
+        rows = pl.DataFrame(
+            [("HE", day, word) for word, day in said],
+            schema={"market": pl.String, "session": pl.Date, "thesis_gate": pl.String},
+            orient="row",
+        ).with_columns(pl.lit("real").alias("model_group"), pl.lit("ok").alias("prediction_reason"))
+        pipeline.lake.replace("predictions", "HE", FIRST, DECIDED, complete("predictions", rows))
+        lake = LakeResource(uri=str(tmp_path / "home" / "lake"))
+        home, database = HomeResource(path=str(tmp_path / "home")), DatabaseResource(url=database_url)
+        parts = AccountParts(home, lake, database, "")
+        assert lake_facts(parts, set()).thesis_green is green
 
 
 def test_outside_the_hours_nothing_is_done(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

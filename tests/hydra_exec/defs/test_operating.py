@@ -13,6 +13,8 @@ from hydra_assets.state.journal import JournalKind, JournalQuery, search
 from hydra_assets.state.records import OrderStatus, Side
 from hydra_assets.state.system import Actor, SystemState
 from hydra_assets.state.system_log import request_state
+from hydra_exec.account_run import AccountRun
+from hydra_exec.broker.simulated.broker import SimulatedBroker
 from hydra_exec.defs import operating
 from hydra_exec.defs.operating import OperatingError, flatten, live_standing, record_drill, record_word, turn
 from hydra_exec.journal.journal import Journal
@@ -22,9 +24,12 @@ from hydra_exec.live_gate.record_log import RecordLog
 from hydra_exec.live_gate.records import DrillKind
 from hydra_exec.plan import Motive
 from hydra_exec.risk_gate.codes import GateCode
+from hydra_exec.targets import TargetReason
 from hydra_exec.trading_log import switched_on
+from tests.support.crashes import KilledError, dying
 from tests.support.desk_home import SceneParts, scene_parts
 from tests.support.desk_scene import APRIL, HOME, DeskScene, World, sessions
+from tests.support.odd_worlds import FOREIGN, Unseen, hold_foreign
 
 DAYS = sessions(6)
 
@@ -59,7 +64,7 @@ def parts(scene: DeskScene, tmp_path: Path) -> SceneParts:
 def test_all_is_left_in_the_next_session_and_what_was_not_worked_is_not(scene: DeskScene, parts: SceneParts) -> None:
     own = f"HE/{DAYS[2]}/{APRIL}"
     found = flatten(parts, [], "anna", "drill")
-    assert (found.session, found.ended, found.already, found.denied) == (DAYS[2], (own,), (), ())
+    assert (found.session, found.ended, found.already, found.denied, found.left) == (DAYS[2], (own,), (), (), {})
     (order,) = found.decided
     assert (order.order_ref, order.side, order.quantity) == (f"{own}/operator", Side.SELL, 3)
     assert (order.motive, order.algo, order.gate_code) == (Motive.OPERATOR, Algo.AT_ONCE, GateCode.PASSED)
@@ -101,17 +106,65 @@ def test_where_nothing_is_held_nothing_is_ordered(state_engine: sa.Engine, tmp_p
         flatten(parts, [], "anna", "")
     scene.live_through(DAYS[:2])
     found = flatten(parts, [], "anna", "")
-    assert (found.ended, found.decided, found.already, found.strangers) == ((), (), (), {})
+    assert (found.ended, found.decided, found.already, found.strangers, found.left) == ((), (), (), {}, {})
     assert on_record(state_engine) == []
 
 
 def test_what_the_gate_denies_is_said_and_said_again(scene: DeskScene, tmp_path: Path) -> None:
-    scene.world = replace(scene.world, day_cap=0)
+    scene.world = Unseen(**vars(scene.world))
     found = flatten(scene_parts(tmp_path / "home", scene), [], "anna", "drill")
-    assert [(order.gate_code, order.status) for order in found.denied] == [(GateCode.PARTICIPATION, OrderStatus.DENIED)]
+    assert [(order.gate_code, order.status) for order in found.denied] == [(GateCode.STALE_INPUT, OrderStatus.DENIED)]
+    assert found.left == {APRIL: 3}
     assert [o.order_ref for o in flatten(scene_parts(tmp_path / "home", scene), [], "anna", "").denied] == [
         o.order_ref for o in found.denied
     ]
+
+
+def test_an_order_that_a_killed_session_was_working_ends_too(scene: DeskScene, parts: SceneParts) -> None:
+    own, rig = f"HE/{DAYS[2]}/{APRIL}", scene.rig()
+    try:
+        with dying([(SimulatedBroker, "place")], 1), pytest.raises(KilledError):
+            AccountRun(scene.account(rig), scene.world.days()).run(DAYS[:4])
+    finally:
+        rig.close()
+    assert on_record(scene.engine)[1][:2] == (own, OrderStatus.WORKING)
+    found = flatten(parts, [], "anna", "drill")
+    assert found.ended == (own,)
+    assert on_record(scene.engine)[1][1:] == (OrderStatus.DONE, "flattened")
+    assert Journal(scene.engine, "SIM", HOME).live() == []
+    scene.live_through(DAYS[:4])
+    assert held(scene.engine) == {} == scene.broker_positions()
+
+
+@pytest.mark.parametrize(("cap", "ordered"), [(2, 2), (1, 1), (0, 1)])
+def test_what_is_more_than_a_session_bears_is_said_to_be_left(
+    scene: DeskScene, tmp_path: Path, cap: int, ordered: int
+) -> None:
+    scene.world = replace(scene.world, day_cap=cap)
+    parts = scene_parts(tmp_path / "home", scene)
+    found = flatten(parts, [], "anna", "drill")
+    assert [(order.quantity, order.gate_code) for order in found.decided] == [(ordered, GateCode.PASSED)]
+    assert found.left == {APRIL: 3 - ordered}
+    again = flatten(parts, [], "anna", "drill")
+    assert (again.decided, again.left) == ((), found.left)
+
+
+def test_said_again_in_the_next_session_the_rest_is_left(scene: DeskScene, tmp_path: Path) -> None:
+    scene.world = replace(scene.world, day_cap=2, wanted={}, reasons=dict.fromkeys(DAYS, TargetReason.NO_CHAMPION))
+    parts = scene_parts(tmp_path / "home", scene)
+    assert flatten(parts, [], "anna", "drill").left == {APRIL: 1}
+    scene.live_through(DAYS[:4])
+    assert held(scene.engine) == {APRIL: 1}
+    assert flatten(parts, [], "anna", "drill").left == {}
+    scene.live_through(DAYS[:5])
+    assert held(scene.engine) == {} == scene.broker_positions()
+
+
+def test_what_is_none_of_the_home_s_contracts_is_said(
+    scene: DeskScene, parts: SceneParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_foreign(monkeypatch)
+    assert flatten(parts, [], "anna", "drill").strangers == FOREIGN
 
 
 def test_a_market_that_is_none_of_the_home_s_is_refused_before_anything_ends(

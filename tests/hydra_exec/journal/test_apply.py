@@ -1,5 +1,6 @@
 """Messages against a book: each recorded way in which reports come late, twice, out of order or corrected."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from hydra_assets.state.records import Side
 from hydra_exec.broker.port import (
+    UNNAMED,
     ExecutionReport,
     FeeReport,
     Notice,
@@ -18,9 +20,9 @@ from hydra_exec.broker.port import (
     Word,
 )
 from hydra_exec.journal.apply import apply
-from hydra_exec.journal.compare import GONE, NEVER_ARRIVED, Difference, differences, settle_absent, strangers
+from hydra_exec.journal.compare import ABSENCE, GONE, NEVER_ARRIVED, Difference, differences, settle_absent, strangers
 from hydra_exec.journal.names import order_ref, wire_ref
-from hydra_exec.journal.records import Book, EventOutcome, TicketRecord
+from hydra_exec.journal.records import Applied, Book, EventOutcome, TicketRecord
 from hydra_exec.order_state import Evidence, Progress, TicketState, told
 
 AT = datetime(2026, 1, 6, 15, 0, tzinfo=UTC)
@@ -171,29 +173,31 @@ def answer(generation: int, open_orders: tuple[OrderReport, ...] = (), **positio
 
 def test_what_never_arrived_is_known_only_on_a_later_connection() -> None:
     book = book_with(state=TicketState.UNKNOWN)
-    assert settle_absent(book, answer(1)) == ()
-    (settled,) = settle_absent(book, answer(2))
+    assert settle_absent(book, answer(1)).tickets == ()
+    (settled,) = settle_absent(book, answer(2)).tickets
     assert (settled.progress.state, settled.reason) == (TicketState.ABSENT, NEVER_ARRIVED)
 
 
-def test_what_was_acknowledged_and_is_not_open_has_ended() -> None:
+def test_what_was_acknowledged_and_is_not_open_is_unknown_and_then_absent() -> None:
     book = book_with()
     apply(book, says(Word.WORKING))
     apply(book, fills(1))
-    (settled,) = settle_absent(book, answer(1))
-    assert (settled.progress.state, settled.progress.filled, settled.reason) == (TicketState.CANCELLED, 1, GONE)
+    first = settle_absent(book, answer(1))
+    assert [(t.progress.state, t.progress.filled, t.reason) for t in first.tickets] == [(TicketState.UNKNOWN, 1, GONE)]
+    second = settle_absent(book, replace(answer(1), asked_at=LATER + ABSENCE), first.absent)
+    assert [(t.progress.state, t.progress.filled) for t in second.tickets] == [(TicketState.ABSENT, 1)]
 
 
 def test_what_was_sent_after_the_question_is_not_settled_by_its_answer() -> None:
     book = book_with()
     apply(book, says(Word.WORKING))
     book.put_ticket(replace(book.tickets[REF], sent_at=LATER))
-    assert settle_absent(book, answer(1)) == ()
+    assert settle_absent(book, answer(1)).tickets == ()
 
 
 def test_an_open_order_of_the_answer_stays() -> None:
     book = book_with(state=TicketState.UNKNOWN)
-    assert settle_absent(book, answer(2, (says(Word.WORKING, wire_ref=REF),))) == ()
+    assert settle_absent(book, answer(2, (says(Word.WORKING, wire_ref=REF),))).tickets == ()
 
 
 def test_differences_name_both_sides() -> None:
@@ -213,6 +217,21 @@ def test_strangers_are_our_clients_unknown_orders_and_tickets_that_nobody_works(
     snapshot = answer(2, (own, ours, persons, ended))
     assert strangers(book, snapshot, 71, frozenset()) == (own, ours)
     assert strangers(book, snapshot, 71, frozenset({REF})) == (ours,)
+
+
+@pytest.mark.parametrize("ended", [TicketState.CANCELLED, TicketState.FILLED, TicketState.WITHDRAWN])
+def test_an_open_order_of_a_ticket_that_has_ended_is_a_stranger_whoever_manages_it(ended: TicketState) -> None:
+    book = book_with(state=ended)
+    own = says(Word.WORKING, wire_ref=REF, client_id=71)
+    assert strangers(book, answer(2, (own,)), 71, frozenset({REF})) == (own,)
+
+
+def test_several_orders_of_one_ticket_are_strangers_whoever_manages_it() -> None:
+    book = book_with()
+    both = [says(Word.WORKING, perm_id=perm_id, client_id=0) for perm_id in (9001, 9002)]
+    for each in both:
+        apply(book, each)
+    assert strangers(book, answer(1, tuple(both)), 0, frozenset({REF})) == tuple(both)
 
 
 def test_filled_is_all_of_it_whatever_number_it_comes_with() -> None:
@@ -284,3 +303,93 @@ def test_a_break_makes_what_is_left_of_a_partly_filled_ticket_unknown() -> None:
     assert (state(book), book.tickets[REF].progress.filled) == (TicketState.UNKNOWN, 1)
     apply(book, says(Word.WORKING, 1))
     assert state(book) is TicketState.PARTIALLY_FILLED
+
+
+@pytest.mark.parametrize("make", [says, fills])
+def test_client_0_is_a_client_and_its_order_ids_are_its_own(make: Callable[..., OrderReport | ExecutionReport]) -> None:
+    what = Word.FILLED if make is says else 1
+    for client_id, found in ((0, None), (12, None), (71, REF), (UNNAMED, REF)):
+        book = book_with()
+        book.client_id = 71
+        assert apply(book, make(what, perm_id=5, client_id=client_id)).wire_ref == found, client_id
+
+
+def foreigner(report: ExecutionReport) -> ExecutionReport:
+    return replace(report, contract="FUT HEZ7 (99)", foreign=True)
+
+
+def test_an_execution_in_a_contract_of_nobody_s_is_kept_and_holds_nothing() -> None:
+    book = book_with()
+    foreign = foreigner(fills(1, perm_id=5, order_id=0))
+    assert apply(book, foreign) == Applied(EventOutcome.FOREIGN)
+    assert apply(book, foreign) == Applied(EventOutcome.REPEATED)
+    assert (book.fills, book.positions) == ({}, {})
+
+
+@pytest.mark.parametrize("named", [{"wire_ref": REF, "perm_id": 5}, {"order_id": 0}])
+def test_an_execution_of_a_ticket_is_in_the_ticket_s_contract_however_it_is_called(named: dict[str, object]) -> None:
+    book = book_with()
+    apply(book, says(Word.WORKING))
+    found = apply(book, foreigner(fills(2, **named)))
+    assert found.fill is not None
+    assert (found.wire_ref, found.fill.contract, book.positions) == (REF, CONTRACT, {CONTRACT: 2})
+
+
+def test_a_correction_that_names_nobody_is_in_the_contract_of_what_it_corrects() -> None:
+    book = book_with()
+    nameless: dict[str, object] = {"perm_id": 0, "order_id": 0}
+    apply(book, fills(2, **nameless))
+    apply(book, foreigner(fills(1, revision=2, **nameless)))
+    assert book.positions == {CONTRACT: 1}
+
+
+@pytest.mark.parametrize("word", [Word.CANCELLED, Word.REJECTED, Word.FILLED])
+def test_the_end_of_one_of_two_orders_is_not_the_ticket_s(word: Word) -> None:
+    book = book_with()
+    apply(book, says(Word.WORKING))
+    apply(book, says(Word.WORKING, perm_id=9002))
+    apply(book, says(word))
+    assert (state(book), book.open_ends(REF)) == (TicketState.UNKNOWN, True)
+    assert apply(book, says(Word.WORKING, perm_id=9002)).outcome is EventOutcome.REPEATED, "nobody can work on it"
+    apply(book, says(Word.CANCELLED, perm_id=9002))
+    assert (state(book), book.open_ends(REF)) == (TicketState.CANCELLED, False)
+
+
+def test_an_end_that_names_neither_of_two_orders_is_not_the_ticket_s() -> None:
+    book = book_with()
+    apply(book, says(Word.WORKING))
+    apply(book, says(Word.WORKING, perm_id=9002))
+    apply(book, says(Word.CANCELLED, perm_id=0))
+    assert (state(book), book.open_ends(REF)) == (TicketState.UNKNOWN, True)
+
+
+def test_an_end_without_a_permanent_id_is_that_of_the_only_one() -> None:
+    book = book_with()
+    apply(book, says(Word.WORKING))
+    apply(book, says(Word.CANCELLED, perm_id=0))
+    assert (state(book), book.open_ends(REF)) == (TicketState.CANCELLED, False)
+    apply(book, says(Word.WORKING, perm_id=9002))
+    assert (state(book), book.open_ends(REF)) == (TicketState.CANCELLED, True)
+    apply(book, says(Word.CANCELLED, perm_id=9002))
+    assert not book.open_ends(REF)
+
+
+def test_an_order_that_works_again_has_not_ended() -> None:
+    book = book_with()
+    apply(book, says(Word.REJECTED))
+    apply(book, says(Word.WORKING))
+    apply(book, says(Word.WORKING, perm_id=9002))
+    apply(book, says(Word.CANCELLED, perm_id=9002))
+    assert state(book) is TicketState.UNKNOWN
+
+
+def test_an_order_with_several_ids_that_its_executions_fill_has_open_ends_until_each_is_heard_of() -> None:
+    book = book_with(1)
+    apply(book, says(Word.WORKING))
+    apply(book, says(Word.WORKING, perm_id=9002))
+    apply(book, fills(1))
+    assert (state(book), book.open_ends(REF)) == (TicketState.FILLED, True)
+    apply(book, says(Word.FILLED, 1))
+    assert book.open_ends(REF)
+    apply(book, says(Word.CANCELLED, perm_id=9002))
+    assert not book.open_ends(REF)

@@ -49,6 +49,16 @@ def test_orders_are_those_of_the_markets_sessions_passed_or_denied(scene: Journa
     assert dict(found.schema) == {name: ORDERS.schema[name] for name in found.columns}
 
 
+def test_what_a_person_asked_for_after_the_cutoff_is_of_the_session_that_it_is_for(scene: JournalScene) -> None:
+    order = scene.order()
+    before = orders_between(scene.engine, scene.account, "HE", DECIDED, DECIDED)
+    own = scene.order(order_ref=f"{order.order_ref}/operator", motive="operator", side=Side.SELL, work_session=NEXT)
+    after = orders_between(scene.engine, scene.account, "HE", DECIDED, DECIDED)
+    assert after.equals(before), "a partition tells of nothing that came later"
+    following = orders_between(scene.engine, scene.account, "HE", NEXT, NEXT)
+    assert following.select("session", "order_ref").rows() == [(NEXT, own.order_ref)]
+
+
 def test_no_order_is_a_frame_with_columns(scene: JournalScene) -> None:
     found = orders_between(scene.engine, scene.account, "HE", DECIDED, NEXT)
     assert (found.height, found.width) == (0, 11)
@@ -75,8 +85,10 @@ def test_a_fill_has_its_order_and_ticket_beside_it(scene: JournalScene) -> None:
     }
     assert fills(scene) == [row]
     scene.journal.take([fill(1, revision=2, price=82.75)])
-    changed = {"exec_id": "a.02", "quantity": 1, "fill_price": 82.75, "fee": 0.0}
-    assert fills(scene) == [row | changed], "by its last revision, whose fee is not known yet"
+    changed = {"exec_id": "a.02", "quantity": 1, "fill_price": 82.75}
+    assert fills(scene) == [row | changed], "by its last revision, whose fee is not known yet: what was paid stays"
+    scene.journal.take([fee("a.02", 2.5)])
+    assert fills(scene) == [row | changed | {"fee": 2.5}], "the newest fee, and not both"
     scene.journal.take([fill(0, revision=3)])
     assert fills(scene) == [], "taken back"
 

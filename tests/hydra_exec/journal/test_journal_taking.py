@@ -271,11 +271,21 @@ def test_a_batch_that_the_database_refuses_leaves_book_and_database_as_they_were
     assert (scene.journal.positions, scene.rows("tickets", "state")) == ({APRIL: 3}, ["filled"])
 
 
+def test_a_trade_in_what_is_none_of_ours_is_on_record_once_and_is_no_fill(scene: JournalScene) -> None:
+    foreign = fill(1, "f", perm_id=5, order_id=0, contract="STK ACME (9)", foreign=True)
+    scene.journal.take([foreign])
+    scene.journal.tidy()
+    for minutes in (5, 6):
+        assert scene.reconciler().take(scene.answer({}, [], [foreign], minutes=minutes)).agreed
+    assert scene.rows("events", "kind", "outcome") == [("ExecutionReport", EventOutcome.FOREIGN)]
+    assert (scene.rows("fills", "kind"), scene.journal.positions) == ([], {})
+
+
 def test_whoever_writes_fills_waits_for_whoever_does(scene: JournalScene) -> None:
     """Two accounts chain their fills to the same last link."""
     hurried = sa.create_engine(scene.engine.url.update_query_dict({"options": "-clock_timeout=20"}))
     other = JournalScene(hurried)
-    reconciler = other.reconciler()
+    reconciler = other.reconciler(price={APRIL: 82.0})
     reconciler.take(other.answer({APRIL: 1}))
     with scene.engine.begin() as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(int(Lock.FILLS))))

@@ -15,6 +15,7 @@ from hydra_exec.order_state import TicketState
 from tests.support.journal_scene import APRIL, AT, MAY, JournalScene, broken, fee, fill, later, says
 
 AGREED, ADJUSTED, DIFFERENT = ReconcileCode.AGREED, ReconcileCode.ADJUSTED, ReconcileCode.DIFFERENT
+PRICES = {APRIL: 82.25, MAY: 81.5}
 LINE = ("kind", "wire_ref", "perm_id", "revision", "contract", "side", "quantity", "price", "executed_at")
 
 
@@ -35,6 +36,13 @@ def test_an_answer_that_says_what_is_known_agrees_and_is_on_record(scene: Journa
     assert record(scene) == [(1, later(5), "agreed", {APRIL: 2}, {}, "run")]
 
 
+def test_what_is_none_of_our_contracts_is_said_and_on_record_and_no_difference(scene: JournalScene) -> None:
+    foreign = {"FUT LEJ5 (2000)": 4}
+    found = scene.reconciler().take(scene.answer({}, foreign=foreign))
+    assert (found.code, found.differences, found.positions, found.foreign) == (AGREED, {}, {}, foreign)
+    assert record(scene) == [(1, later(5), "agreed", foreign, {}, "run")]
+
+
 def test_what_an_answer_tells_is_taken_and_only_what_is_new_is_kept(scene: JournalScene) -> None:
     ref = scene.send()
     reconciler = scene.reconciler()
@@ -49,10 +57,26 @@ def test_what_an_answer_tells_is_taken_and_only_what_is_new_is_kept(scene: Journ
 def test_what_an_answer_ends_is_written(scene: JournalScene) -> None:
     arrived, lost = scene.send(), scene.send(8, contract=MAY)
     scene.journal.take([says(Word.WORKING), broken()])
-    assert scene.reconciler().take(scene.answer({}, generation=2)).code is AGREED
-    rows = dict(zip(scene.rows("tickets", "wire_ref"), scene.rows("tickets", "state", "reason"), strict=True))
-    assert rows == {arrived: ("cancelled", GONE), lost: ("absent", NEVER_ARRIVED)}
+    reconciler = scene.reconciler()
+    for minutes, state in ((5, "unknown"), (6, "absent")):
+        assert reconciler.take(scene.answer({}, minutes=minutes, generation=2)).code is AGREED
+        rows = dict(zip(scene.rows("tickets", "wire_ref"), scene.rows("tickets", "state", "reason"), strict=True))
+        assert rows == {arrived: (state, GONE), lost: ("absent", NEVER_ARRIVED)}
     assert scene.restart().live() == []
+
+
+def test_a_ticket_that_one_answer_does_not_list_lives_when_the_next_one_does(scene: JournalScene) -> None:
+    ref = scene.send()
+    scene.journal.take([says(Word.WORKING)])
+    reconciler, own = scene.reconciler(), says(Word.WORKING)
+    managed = frozenset({ref})
+    assert reconciler.take(scene.answer({}), managed).agreed
+    assert scene.ticket(ref).progress.state is TicketState.UNKNOWN
+    assert reconciler.take(scene.answer({}, [own], minutes=6), managed).strangers == ()
+    assert scene.ticket(ref).progress.state is TicketState.WORKING
+    assert reconciler.take(scene.answer({}, ended=[says(Word.CANCELLED)], minutes=7), managed).agreed
+    assert scene.ticket(ref).progress.state is TicketState.CANCELLED
+    assert reconciler.take(scene.answer({}, [own], minutes=8), managed).strangers == (own,)
 
 
 @pytest.mark.parametrize("restarts", [False, True])
@@ -61,13 +85,15 @@ def test_a_ticket_that_an_execution_told_of_has_arrived(scene: JournalScene, res
     scene.journal.take([fill(1), broken()])
     if restarts:
         scene.restart()
-    scene.reconciler().take(scene.answer({APRIL: 1}, generation=2))
-    assert (scene.ticket(ref).progress.state, scene.ticket(ref).reason) == (TicketState.CANCELLED, GONE)
+    reconciler = scene.reconciler()
+    for minutes, state in ((5, TicketState.UNKNOWN), (6, TicketState.ABSENT)):
+        reconciler.take(scene.answer({APRIL: 1}, minutes=minutes, generation=2))
+        assert (scene.ticket(ref).progress.state, scene.ticket(ref).reason) == (state, GONE)
 
 
 def test_the_journal_takes_the_brokers_word_over_when_two_answers_in_a_row_say_it(scene: JournalScene) -> None:
     scene.journal.take([fill(2, order_id=0)])
-    reconciler = scene.reconciler(price={APRIL: 82.25})
+    reconciler = scene.reconciler(price={APRIL: 82.25, MAY: 81.5})
     first = reconciler.take(scene.answer({MAY: 1}))
     both = {APRIL: Difference(2, 0), MAY: Difference(0, 1)}
     assert (first.code, first.agreed, first.differences) == (DIFFERENT, False, both)
@@ -77,7 +103,7 @@ def test_the_journal_takes_the_brokers_word_over_when_two_answers_in_a_row_say_i
     assert scene.journal.positions == {MAY: 1}
     assert scene.rows("fills", *LINE)[1:] == [
         ("adjustment", None, 0, 1, APRIL, "SELL", 2, 82.25, later(7)),
-        ("adjustment", None, 0, 1, MAY, "BUY", 1, 0.0, later(7)),
+        ("adjustment", None, 0, 1, MAY, "BUY", 1, 81.5, later(7)),
     ]
     names = [f"adjustment.2.{later(7).isoformat()}.{contract}" for contract in (APRIL, MAY)]
     assert scene.rows("fills", "exec_id", "base_exec_id")[1:] == [(name, name) for name in names]
@@ -102,19 +128,51 @@ def test_answers_that_say_different_things_adjust_nothing(scene: JournalScene) -
 
 def test_what_differs_is_not_adjusted_while_a_ticket_works_in_the_contract(scene: JournalScene) -> None:
     scene.send()
-    reconciler = scene.reconciler()
-    works = [says(Word.WORKING)]
+    reconciler = scene.reconciler(price=PRICES)
+    works, over = [says(Word.WORKING)], [says(Word.CANCELLED)]
     for n in (5, 6):
         found = reconciler.take(scene.answer({APRIL: 1, MAY: 1}, works, minutes=n), frozenset())
     assert (found.code, scene.journal.positions) == (DIFFERENT, {MAY: 1}), "the other contract is adjusted"
-    assert reconciler.take(scene.answer({APRIL: 1, MAY: 1}, minutes=7)).code is ADJUSTED, "the ticket has ended"
+    codes = [reconciler.take(scene.answer({APRIL: 1, MAY: 1}, ended=over, minutes=n)).code for n in (7, 8)]
+    assert codes == [DIFFERENT, ADJUSTED], "the ticket has ended, and two answers have said it since"
     assert scene.journal.positions == {APRIL: 1, MAY: 1}
+
+
+def test_what_a_state_said_is_filled_and_no_execution_told_keeps_its_contract_busy(scene: JournalScene) -> None:
+    scene.send(quantity=1)
+    scene.journal.take([says(Word.FILLED, 1)])
+    reconciler = scene.reconciler(price=PRICES)
+    codes = [reconciler.take(scene.answer({APRIL: 1}, minutes=n)).code for n in (5, 6, 7)]
+    assert (codes, scene.rows("fills", "kind")) == ([DIFFERENT] * 3, [])
+    assert reconciler.take(scene.answer({APRIL: 1}, [], [fill(1)], minutes=8)).code is AGREED
+
+
+def test_a_difference_has_to_last(scene: JournalScene) -> None:
+    reconciler = scene.reconciler(price=PRICES)
+    seconds = (0, 0.2, 1.9, 2.0)
+    codes = [reconciler.take(scene.answer({APRIL: 1}, minutes=5 + each / 60)).code for each in seconds]
+    assert codes == [DIFFERENT, DIFFERENT, DIFFERENT, ADJUSTED]
+
+
+def test_a_fill_that_is_a_few_seconds_old_keeps_its_contract_busy(scene: JournalScene) -> None:
+    scene.journal.take([fill(2, order_id=0, executed_at=later(4))])
+    reconciler = scene.reconciler(price=PRICES)
+    seconds = (0, 2.5, 4.9, 5, 6.9, 7)
+    codes = [reconciler.take(scene.answer({}, minutes=5 + each / 60)).code for each in seconds]
+    assert codes == [*[DIFFERENT] * 5, ADJUSTED]
+
+
+def test_without_a_price_nothing_is_adjusted(scene: JournalScene) -> None:
+    reconciler = scene.reconciler(price={MAY: 81.5})
+    codes = [reconciler.take(scene.answer({APRIL: 1, MAY: 1}, minutes=n)).code for n in (5, 6, 7)]
+    assert codes == [DIFFERENT] * 3
+    assert (scene.rows("fills", "contract"), scene.journal.positions) == ([MAY], {MAY: 1})
 
 
 def test_a_new_process_wants_two_answers_of_its_own(scene: JournalScene) -> None:
     scene.reconciler().take(scene.answer({APRIL: 1}))
     scene.restart()
-    reconciler = scene.reconciler()
+    reconciler = scene.reconciler(price=PRICES)
     codes = [reconciler.take(scene.answer({APRIL: 1}, minutes=n)).code for n in (6, 7)]
     assert codes == [DIFFERENT, ADJUSTED]
 
@@ -141,7 +199,7 @@ def test_what_the_database_refuses_is_not_believed(scene: JournalScene) -> None:
     assert (scene.ticket(ref).progress.state, scene.rows("tickets", "state")) == (TicketState.WORKING, ["working"])
     assert record(scene) == []
     assert reconciler.take(scene.answer({}, minutes=6)).code is AGREED
-    assert scene.rows("tickets", "state") == ["cancelled"]
+    assert scene.rows("tickets", "state") == ["unknown"]
 
 
 def test_a_price_that_cannot_be_had_ends_nothing(scene: JournalScene) -> None:

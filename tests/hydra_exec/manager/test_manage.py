@@ -54,9 +54,10 @@ def do(
     work: Work = WORK,
     quote: Quote | str | None = "fresh",
     degraded: bool = False,
+    closed: bool = False,
 ) -> list[Action]:
     touch = Quote(80.0, 80.4, at(minutes)) if isinstance(quote, str) else quote
-    return next_actions(work, tickets, touch, at(minutes), CONFIG, degraded)
+    return next_actions(work, tickets, touch, at(minutes), CONFIG, degraded, closed)
 
 
 def test_nothing_before_the_opening_share_then_the_near_side() -> None:
@@ -74,6 +75,13 @@ def test_a_ticket_is_moved_by_a_tick_or_not_at_all() -> None:
     assert do(20, ticket(10, state=TicketState.PARTIALLY_FILLED, filled=1)) == [
         Amend("w0", 80.1, PatienceCode.STEPPING)
     ]
+
+
+def test_what_would_add_risk_is_taken_back_once_and_not_sent_again() -> None:
+    assert do(15, ticket(10), closed=True) == [Cancel("w0", CancelReason.CLOSED_TO_RISK)]
+    assert do(16, ticket(10, state=TicketState.PENDING_CANCEL), closed=True) == []
+    assert do(35, ticket(10, state=TicketState.CANCELLED), closed=True) == do(35, closed=True) == []
+    assert do(90, ticket(10, state=TicketState.CANCELLED), closed=True) == [Finish(FinishCode.UNFILLED)]
 
 
 @pytest.mark.parametrize("state", [TicketState.CREATED, TicketState.SENT, TicketState.PENDING_CANCEL])

@@ -243,6 +243,13 @@ def test_what_reduces(exposure: Exposure, side: Side, lots: int, reduces: bool) 
     assert exposure.reduces(side, lots) is reduces
 
 
+@pytest.mark.parametrize(("held", "lots", "passes"), [(9, 1, True), (9, 2, False), (0, 1, False), (-9, 1, False)])
+def test_one_lot_of_what_only_reduces_passes_where_the_volume_bears_nothing(held: int, lots: int, passes: bool) -> None:
+    order = replace(EXIT, quantity=lots)
+    verdict = decide(order, replace(LIMITS, max_quantity=0, max_position=50), replace(GOOD, exposure=Exposure(held)))
+    assert verdict.code is (GateCode.PASSED if passes else GateCode.PARTICIPATION)
+
+
 def test_after_is_the_worst_case_of_its_own_side() -> None:
     exposure = Exposure(2, working_buy=3, working_sell=5)
     assert exposure.after(Side.BUY, 4) == 9

@@ -7,7 +7,7 @@ from ib_async import Contract, ContractDetails, PriceIncrement
 
 from hydra_assets.markets.loader import load_markets
 from hydra_assets.markets.model import MarketSpec
-from hydra_exec.broker.ib.contracts import ListingError, directory, listing, rule_of, wanted
+from hydra_exec.broker.ib.contracts import ListingError, about, directory, listing, rule_of, wanted
 
 HE, ZR, ZC = (load_markets()[name] for name in ("HE", "ZR", "ZC"))
 
@@ -99,18 +99,64 @@ def test_the_rule_of_the_own_exchange() -> None:
     assert rule_of(details("HE", "400", 0.025, 1, marketRuleIds="")) is None
 
 
-def test_two_contracts_of_a_month_are_a_fault_of_their_market_alone() -> None:
+def test_two_contracts_of_a_month_are_a_fault_of_that_month_alone() -> None:
     big = listing(HE, details("HE", "400", 0.025, 1), [])
     other = listing(HE, details("HE", "400", 0.025, 1, contract={"conId": 78, "localSymbol": "HEX"}), [])
     rice = listing(ZR, details("ZR", "2000", 0.005, 1), [])
-    both = directory([big, other, rice], {})
-    assert list(both.listings) == ["ZR-2025-04"]
+    may = listing(HE, details("HE", "400", 0.025, 1, contractMonth="202505", contract={"conId": 79}), [])
+    both = directory([big, other, may, rice], {}, [HE, ZR])
+    assert list(both.listings) == ["HE-2025-05", "ZR-2025-04"]
+    assert both.unlisted == ()
     assert both.of(77) is not None  # rice has the same id here
+    assert both.of(78) is None
     with pytest.raises(ListingError, match="HEJ5 and HEX"):
         both.find("HE-2025-04")
     with pytest.raises(ListingError, match="lists no such contract"):
         both.find("ZR-2026-04")
     assert both.of(5) is None
+
+
+def test_an_odd_contract_leaves_the_good_one_of_its_month() -> None:
+    odd = details("HE", "200", 0.025, 1)
+    good = listing(HE, details("HE", "400", 0.025, 1), [])
+    known = directory([good], {about(HE, odd): "odd"}, [HE])
+    assert known.find("HE-2025-04") is good
+    assert known.faults == {"HE-2025-04": "odd"}
+
+
+def test_what_details_are_about() -> None:
+    assert about(HE, details("HE", "200", 0.025, 1, contractMonth="202505")) == "HE-2025-05"
+    assert about(HE, details("HE", "200", 0.025, 1, contractMonth="May")) == "HE"
+    assert about(HE, ContractDetails()) == "HE"
+
+
+def test_markets_of_which_nothing_is_known() -> None:
+    rice = listing(ZR, details("ZR", "2000", 0.005, 1), [])
+    known = directory([rice], {"HE-2025-04": "worth nothing", "HE": "no month"}, [HE, ZR, ZC])
+    assert known.unlisted == (
+        "worth nothing",
+        "no month",
+        "ZC: the broker lists no such contract (ZC at CBOT)",
+    )
+    for contract, words in (("HE-2025-04", "worth nothing"), ("HE-2025-05", "no month"), ("ZC-2025-05", "ZC at CBOT")):
+        with pytest.raises(ListingError, match=words):
+            known.find(contract)
+
+
+def test_futures_of_our_markets_listed_or_not() -> None:
+    known = directory([], {}, [HE, load_markets()["NG"]])
+
+    def claimed(**contract: Any) -> bool:
+        return known.claims(Contract(**({"secType": "FUT", "conId": 5} | contract)))
+
+    assert claimed(symbol="HE")
+    assert claimed(symbol="HE", exchange="CME")
+    assert claimed(symbol="NG", exchange="NYMEX", tradingClass="NG")
+    assert not claimed(symbol="HE", exchange="EUREX")
+    assert not claimed(symbol="HE", secType="FOP")
+    assert not claimed(symbol="LE")
+    # The market's file says which class of the symbol is meant.
+    assert not claimed(symbol="NG", exchange="NYMEX", tradingClass="NGT")
 
 
 def test_what_is_asked_for() -> None:

@@ -8,6 +8,7 @@ from hydra_assets.markets.loader import load_markets
 from hydra_exec.broker.port import (
     BrokerError,
     LinkState,
+    NoAnswerError,
     Notice,
     NoticeKind,
     NotSentError,
@@ -29,9 +30,11 @@ FAR = Quote(bid=80.0, ask=90.0)
 QUICK = {"ib": {"timeout_seconds": 0.2}}
 
 
-def test_a_market_that_the_broker_does_not_list_leaves_the_others() -> None:
+def test_a_market_that_the_broker_does_not_list_leaves_no_full_answer() -> None:
     with scene(markets=[hogs(), load_markets()["ZC"], load_markets()["SIM_LE"]]) as s:
-        assert s.broker.snapshot().positions == {}
+        assert s.broker.details(HE_APRIL).con_id == APRIL
+        with pytest.raises(NoAnswerError, match="ZC: the broker lists no such contract"):
+            s.broker.snapshot()
         with pytest.raises(BrokerError, match="lists no such contract"):
             s.broker.quote("ZC-2025-05")
 
@@ -44,6 +47,17 @@ def test_a_market_that_is_another_contract_there_is_not_traded() -> None:
         assert any("is worth 200 / 1" in n.text for n in of(s.heard, Notice))
         assert s.broker.details("LE-2025-04").con_id == 2000
         assert s.asked(Ask.PLACE_ORDER) == 0
+
+
+def test_a_month_that_is_at_fault_leaves_the_others() -> None:
+    futures = [*listing("HE", ("20250414",)), Future(1001, "HE", "20250514", multiplier="200")]
+    with scene(Config(futures=futures)) as s:
+        s.show(FAR)
+        ticket, _ = s.send()
+        with pytest.raises(NotSentError, match="is worth 200 / 1"):
+            s.broker.place(s.ticket(contract=HE_MAY))
+        assert any("is worth 200 / 1" in n.text for n in of(s.heard, Notice))
+        assert [order.wire_ref for order in s.broker.snapshot().open_orders] == [ticket.wire_ref]
 
 
 def test_what_the_broker_says_of_a_contract() -> None:

@@ -122,6 +122,19 @@ def test_an_order_of_another_client_cannot_be_cancelled_here() -> None:
         assert s.asked(Ask.CANCEL_ORDER) == 0
 
 
+def test_client_0_is_a_client_like_any_other() -> None:
+    with scene() as s:
+        s.show(FAR)
+        _, order_id = s.send()
+        s.hear()
+        theirs = OrderReport(W.WORKING, 0, s.broker.now(), perm_id=5, order_id=order_id, client_id=0)
+        with pytest.raises(NotSentError, match="client 0"):
+            s.broker.cancel(theirs)
+        assert s.asked(Ask.CANCEL_ORDER) == 0
+        s.broker.cancel(OrderReport(W.WORKING, 0, s.broker.now(), order_id=order_id))
+        assert states(s.hear())[-1] is W.CANCELLED
+
+
 def test_another_limit_for_an_order_of_this_connection() -> None:
     with scene() as s:
         s.show(FAR)
@@ -186,6 +199,46 @@ def test_an_order_whose_id_the_terminal_has_lost_goes_with_everything_else() -> 
         assert states(s.hear(), alive.perm_id) == [W.CANCELLED, W.CANCELLED]
         assert (s.asked(Ask.CANCEL_ORDER), s.asked(Ask.GLOBAL_CANCEL)) == (1, 1)
         assert s.broker.snapshot().open_orders == ()
+
+
+def test_what_only_goes_with_everything_stays_while_others_have_orders() -> None:
+    with scene(script=script(SecondPermId(1))) as s:
+        s.show(FAR)
+        ticket, _ = s.send()
+        other = broker_on(s.server, trading={"ib": {"client_id": 99}})
+        with closing(other):
+            other.connect()
+            theirs = other.place(s.ticket(Side.SELL, 1, 89.0))
+            other.settle()
+            s.hear()
+            s.broker.amend(Ticket(ticket.wire_ref, HE_APRIL, Side.BUY, 1, 85.0))
+            older = s.broker.snapshot().open_orders[0]
+            s.hear()
+            with pytest.raises(NotSentError, match=r"clients 99.* cancel it by hand in the terminal"):
+                s.broker.cancel(older)
+            assert s.asked(Ask.GLOBAL_CANCEL) == 0
+            other.cancel(OrderReport(W.WORKING, 0, s.broker.now(), order_id=theirs, client_id=99))
+            other.settle()
+        # Their order has ended, and that is heard of with the next answer.
+        with pytest.raises(NotSentError):
+            s.broker.cancel(older)
+        s.broker.snapshot()
+        s.broker.cancel(older)
+        assert s.asked(Ask.GLOBAL_CANCEL) == 1
+        assert s.broker.snapshot().open_orders == ()
+
+
+def test_nothing_goes_with_everything_before_the_orders_of_all_were_told() -> None:
+    with scene(script=script(SecondPermId(1))) as s:
+        s.show(FAR)
+        ticket, _ = s.send()
+        s.broker.amend(Ticket(ticket.wire_ref, HE_APRIL, Side.BUY, 1, 85.0))
+        older = of(s.hear(), OrderReport)[0]
+        with pytest.raises(NotSentError, match="not known yet"):
+            s.broker.cancel(older)
+        s.broker.snapshot()
+        s.broker.cancel(older)
+        assert s.asked(Ask.GLOBAL_CANCEL) == 1
 
 
 @pytest.mark.parametrize("acted", [False, True])

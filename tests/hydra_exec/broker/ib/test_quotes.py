@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from hydra_exec.broker.ib.contracts import Listing
 from hydra_exec.broker.ib.quotes import REAL_TIME, Quotes
 from hydra_exec.broker.port import BrokerError, Notice, NoticeKind, Quote
 from tests.support.ib_scene import APRIL, HE_APRIL, HE_MAY, MAY, TOUCH, Clock, Scene, of, scene
@@ -11,6 +12,12 @@ from tests.support.tws import Ask, Config, script
 from tests.support.tws import Quote as Shown
 from tests.support.tws.kinds import Out
 from tests.support.tws.script import Drop, Grant, HangUp, Lost, Restored, Rights
+
+
+@pytest.fixture(scope="module")
+def where() -> Listing:
+    with scene() as s:
+        return s.broker.details(HE_APRIL)
 
 
 def quote(s: Scene, contract: str = HE_APRIL) -> Quote | None:
@@ -142,10 +149,8 @@ def test_a_new_connection_listens_to_what_the_old_one_did() -> None:
         assert s.asked(Ask.MARKET_DATA) == 2
 
 
-def test_ticks_alone() -> None:
+def test_ticks_alone(where: Listing) -> None:
     clock = Clock()
-    with scene() as s:
-        where = s.broker.details(HE_APRIL)
     quotes = Quotes(clock)
     quotes.price(5, 1, 85.0, 2)
     assert quotes.of(HE_APRIL) is None
@@ -171,15 +176,62 @@ def test_ticks_alone() -> None:
     assert quotes.live
 
 
+def test_a_subscription_begins_with_nothing(where: Listing) -> None:
+    clock = Clock()
+    quotes = Quotes(clock)
+    quotes.asked(where, 5)
+    quotes.kind(5, REAL_TIME)
+    quotes.price(5, 1, 85.0, 2)
+    assert quotes.of(HE_APRIL) is None
+    quotes.price(5, 2, 85.1, 4)
+    assert quotes.of(HE_APRIL) == Quote(85.0, 85.1, clock.at, 2, 4, live=True)
+    quotes.lost()
+    assert quotes.of(HE_APRIL) == Quote(85.0, 85.1, clock.at, 2, 4, live=False)
+    clock.at += timedelta(hours=8)
+    quotes.asked(where, 6)
+    quotes.kind(6, REAL_TIME)
+    assert quotes.of(HE_APRIL) is None
+    # One side alone does not bring back what the other was.
+    quotes.price(6, 1, 79.0, 2)
+    quotes.size(6, 3, 4)
+    assert quotes.of(HE_APRIL) is None
+    quotes.price(6, 2, -1.0, 0)
+    assert quotes.of(HE_APRIL) == Quote(79.0, None, clock.at, 2, None, live=True)
+
+
+def test_a_side_that_does_not_move_stays_as_it_was(where: Listing) -> None:
+    clock = Clock()
+    quotes = Quotes(clock)
+    quotes.asked(where, 5)
+    quotes.kind(5, REAL_TIME)
+    quotes.price(5, 1, 85.0, 2)
+    quotes.price(5, 2, 85.1, 4)
+    clock.at += timedelta(minutes=30)
+    quotes.price(5, 1, 85.025, 3)
+    assert quotes.of(HE_APRIL) == Quote(85.025, 85.1, clock.at, 3, 4, live=True)
+
+
+def test_data_that_come_back_by_themselves_begin_with_nothing(where: Listing) -> None:
+    quotes = Quotes(Clock())
+    quotes.asked(where, 5)
+    quotes.kind(5, REAL_TIME)
+    quotes.price(5, 1, 85.0, 2)
+    quotes.price(5, 2, 85.1, 4)
+    quotes.refuse(5, 10197)
+    assert quotes.of(HE_APRIL) is not None
+    quotes.kind(5, REAL_TIME)
+    quotes.price(5, 1, 79.0, 2)
+    assert quotes.of(HE_APRIL) is None
+
+
 @pytest.mark.parametrize("kind", [2, 3, 4])
-def test_frozen_and_delayed_data_are_not_live(kind: int) -> None:
-    with scene() as s:
-        where = s.broker.details(HE_APRIL)
+def test_frozen_and_delayed_data_are_not_live(where: Listing, kind: int) -> None:
     quotes = Quotes(Clock())
     quotes.asked(where, 5)
     assert quotes.live
     quotes.kind(5, kind)
     quotes.price(5, 1, 85.0, 2)
+    quotes.price(5, 2, 85.1, 2)
     heard = quotes.of(HE_APRIL)
     assert heard is not None
     assert (heard.live, quotes.live) == (False, False)

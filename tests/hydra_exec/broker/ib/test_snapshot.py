@@ -5,13 +5,16 @@ import itertools
 import pytest
 from ib_async import Contract
 
+from hydra_assets.markets.loader import load_markets
+from hydra_assets.markets.model import IbTerms
 from hydra_assets.state.records import Side
 from hydra_exec.broker.ib.asking import PositionRow
+from hydra_exec.broker.ib.contracts import Directory, ListingError
 from hydra_exec.broker.ib.snapshot import sort_orders, sort_positions
 from hydra_exec.broker.ib.words import NotWholeError
 from hydra_exec.broker.port import LinkState, NoAnswerError, Notice, NoticeKind, OrderReport, Word
-from tests.support.ib_scene import ACCOUNT, APRIL, HE_APRIL, HE_MAY, MAY, Clock, broker_on, of, scene, states
-from tests.support.tws import Ask, Config, Quote, Terminal, listing, script
+from tests.support.ib_scene import ACCOUNT, APRIL, HE_APRIL, HE_MAY, MAY, Clock, broker_on, hogs, of, scene, states
+from tests.support.tws import Ask, Config, Future, Quote, Terminal, listing, script
 from tests.support.tws import Side as TheirSide
 from tests.support.tws.answers.account import values
 from tests.support.tws.script import (
@@ -104,6 +107,52 @@ def test_a_position_in_what_is_none_of_our_contracts_is_foreign() -> None:
         s.play(External(APRIL, TheirSide.BUY, 1, 85.0))
         snapshot = s.broker.snapshot()
         assert (snapshot.positions, snapshot.foreign) == ({HE_APRIL: 1}, {"FUT LEJ5 (2000)": 4})
+
+
+EXPIRED = Future(999, "HE", "20250214", local_symbol="HEG5")
+ODD = Future(1001, "HE", "20250514", multiplier="200", local_symbol="HEK5")
+TWIN = Future(1009, "HE", "20250414", local_symbol="HEX5")
+
+
+@pytest.mark.parametrize(
+    ("futures", "held"),
+    [
+        ([*listing("HE", ("20250414",)), EXPIRED], 999),
+        ([*listing("HE", ("20250414",)), ODD], 1001),
+        ([*listing("HE", ("20250414", "20250514")), TWIN], 1000),
+        ([*listing("HE", ("20250414", "20250514")), TWIN], 1009),
+    ],
+)
+def test_a_position_in_a_month_of_ours_that_is_not_known_is_no_answer(futures: list[Future], held: int) -> None:
+    with scene(Config(futures=futures)) as s:
+        s.play(External(held, TheirSide.BUY, 1, 85.0))
+        with pytest.raises(NoAnswerError, match=r"none of the months that are known of our markets"):
+            s.broker.snapshot()
+        assert s.broker.link().state is LinkState.UP
+        # What is closed again is held no more, and hides nothing.
+        s.play(External(held, TheirSide.SELL, 1, 85.0))
+        assert s.broker.snapshot().positions == {}
+
+
+@pytest.mark.parametrize("held", [None, 1000])
+def test_a_market_of_which_nothing_is_known_is_no_answer_whatever_is_held(held: int | None) -> None:
+    futures = [Future(1000, "HE", "20250414", multiplier="200"), *listing("LE", ("20250430",), 2000)]
+    with scene(Config(futures=futures), markets=[hogs(), load_markets()["LE"]]) as s:
+        if held is not None:
+            s.play(External(held, TheirSide.BUY, 1, 85.0))
+        with pytest.raises(NoAnswerError, match="is worth 200 / 1"):
+            s.broker.snapshot()
+
+
+def test_a_market_that_the_broker_refuses_to_list_is_no_answer() -> None:
+    with scene(script=script(Fail(Ask.CONTRACT, 1, 200, "No security definition has been found"))) as s:
+        s.play(External(APRIL, TheirSide.BUY, 1, 85.0))
+        with pytest.raises(NoAnswerError, match="HE: the broker lists no such contract"):
+            s.broker.snapshot()
+        # Contracts are asked for with the next connection.
+        s.broker.close()
+        s.broker.connect()
+        assert s.broker.snapshot().positions == {HE_APRIL: 1}
 
 
 @pytest.mark.parametrize("ask", QUESTIONS)
@@ -234,7 +283,7 @@ def test_a_message_that_cannot_be_read_is_told() -> None:
 
 
 def test_positions_by_account_and_contract() -> None:
-    names = {1: HE_APRIL, 2: HE_MAY}
+    ours = Directory(names={1: HE_APRIL, 2: HE_MAY}, markets={"HE": IbTerms(symbol="HE", exchange="CME")})
     rows = [
         PositionRow("DU1", Contract(conId=1), 3.0),
         PositionRow("DU1", Contract(conId=2), 0.0),
@@ -242,10 +291,19 @@ def test_positions_by_account_and_contract() -> None:
         PositionRow("DU1", Contract(conId=9, secType="STK", symbol="X"), -0.25),
         PositionRow("DU1", Contract(conId=1), 4.0),
         PositionRow("DU2", Contract(conId=1), 8.0),
+        PositionRow("DU1", Contract(conId=8, secType="FUT", symbol="HE"), 0.0),
+        PositionRow("DU2", Contract(conId=8, secType="FUT", symbol="HE"), 1.0),
+        PositionRow("DU1", Contract(conId=7, secType="FOP", symbol="HE", exchange="CME"), 2.0),
+        PositionRow("DU1", Contract(conId=6, secType="FUT", symbol="HE", exchange="EUREX"), 3.0),
     ]
-    assert sort_positions(rows, "DU1", names) == ({HE_APRIL: 4}, {"STK X (9)": -1})
+    foreign = {"STK X (9)": -1, "FOP HE (7)": 2, "FUT HE (6)": 3}
+    assert sort_positions(rows, "DU1", ours) == ({HE_APRIL: 4}, foreign)
     with pytest.raises(NotWholeError):
-        sort_positions([PositionRow("DU1", Contract(conId=1), 1.5)], "DU1", names)
+        sort_positions([PositionRow("DU1", Contract(conId=1), 1.5)], "DU1", ours)
+    for exchange in ("", "CME"):
+        unknown = Contract(conId=8, secType="FUT", symbol="HE", exchange=exchange)
+        with pytest.raises(ListingError, match=r"FUT HE \(8\)"):
+            sort_positions([PositionRow("DU1", unknown, 0.5)], "DU1", ours)
 
 
 def test_an_order_once_with_the_most_that_was_said_to_be_filled() -> None:

@@ -106,6 +106,7 @@ def test_what_is_heard_of_an_order_that_fills_at_once() -> None:
         perm_id=1_000_001,
         wire_ref="a",
         order_id=1,
+        client_id=0,
         generation=1,
         account="SIM",
     )
