@@ -62,7 +62,7 @@ class AccountParts:
         demand(self.database.engine, sink, EXECUTION, after_trading(account), self.run_id)
 
     def tell(self, event: LineEvent, detail: str) -> None:
-        """Raise an alarm where a person should look: at a real broker, for the simulated one's contracts just expire."""
+        """Raise an alarm where a person should look: at a real broker, for at the other contracts just expire."""
         if event in TOLD and self.config.broker is not BrokerKind.SIMULATED:
             code, message = str(event), f"{TOLD[event]}: {detail}"
             sink = AlertSink(self.database.engine, self.home.config.webhook_url)
