@@ -61,6 +61,7 @@ def test_recomputing_any_range_gives_the_same_bytes(truth: Pipeline, monkeypatch
     assert truth.hashes().equals(before)
 
 
+@pytest.mark.endurance
 def test_session_by_session_equals_the_batch(truth: Pipeline, pipeline: MakePipeline) -> None:
     start = date(2025, 7, 23)
     expected = truth.hashes()

@@ -41,6 +41,8 @@ from studies.ablation import SENTIMENT, without
 from tests.support.modelled import LAST, MADE, MARKETS, WALKED, Modelled, Tables, make_modelled, world_tables
 from tests.support.postgres import TestServer, engine_on
 
+pytestmark = pytest.mark.endurance
+
 MADE_FROM = date(2022, 10, 3)
 """Before it the walk-forward has no fold, and says so."""
 BEFORE_IT, CROWNED, ITS_FIRST = date(2023, 9, 29), date(2023, 10, 1), date(2023, 10, 2)

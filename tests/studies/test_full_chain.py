@@ -40,6 +40,8 @@ from studies.heal_full_chain import FAULTS, home_case, main
 from studies.recipes import with_held_contracts
 from studies.worlds import fast_world
 
+pytestmark = pytest.mark.endurance
+
 SEED, SESSION = 3, 1008
 SHARPE = 1.38
 """Attainable net Sharpe ratio of about 2."""

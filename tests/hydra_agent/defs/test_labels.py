@@ -39,6 +39,8 @@ from hydra_assets.state.chain import Entry, EntryKind
 from hydra_assets.state.trial_ledger import TrialLedger
 from tests.support.story import MARKETS, Story, make_story
 
+pytestmark = pytest.mark.endurance
+
 PLAIN = FIRST_RECIPES[LOGISTIC]
 CROWNED_ROW, TRIED_ROW = 520, 700
 CHANGES: tuple[tuple[Mutation, ...], ...] = (

@@ -139,6 +139,7 @@ def test_own_database_that_does_not_answer_is_a_sentence(tmp_path: Path, monkeyp
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.endurance
 def test_concurrent_first_starts_of_a_home(tmp_path: Path) -> None:
     from hydra_console.bootstrap.environment import stop
 

@@ -18,6 +18,8 @@ from hydra_console.bootstrap.errors import BootstrapError
 from hydra_console.bootstrap.postgres import SETTINGS, EmbeddedPostgres
 from hydra_console.bootstrap.postmaster import is_server_of, read_pid_file
 
+pytestmark = pytest.mark.endurance
+
 ENSURE = """
 import sys
 from pathlib import Path

@@ -123,6 +123,7 @@ def test_env_is_exports_and_nothing_else_and_a_clean_shell_takes_them(home_envir
     assert again.stdout == printed.stdout
 
 
+@pytest.mark.endurance
 def test_dagster_works_in_a_plain_shell_after_env(home_environment: Environment) -> None:
     home = home_environment.home
     clean = {"PATH": os.environ["PATH"], "HOME": str(home), "HYDRA_HOME": str(home)}
@@ -141,6 +142,7 @@ def test_dagster_works_in_a_plain_shell_after_env(home_environment: Environment)
     assert "RUN_SUCCESS" in done.stderr
 
 
+@pytest.mark.endurance
 def test_doctor_has_one_line_per_finding(hydra: Hydra, home: Path) -> None:
     _, out, _ = hydra("doctor")
     lines = out.strip().splitlines()
@@ -150,6 +152,7 @@ def test_doctor_has_one_line_per_finding(hydra: Hydra, home: Path) -> None:
     assert topics[8:] == ["hydra_assets.definitions", "hydra_agent.definitions", "hydra_exec.definitions"]
 
 
+@pytest.mark.endurance
 def test_doctor_reports_what_contradicts_and_fails(hydra: Hydra, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1")
     (home / "home.yaml").write_text("kind: simulated\n", encoding="utf-8")

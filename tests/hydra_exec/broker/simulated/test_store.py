@@ -1,6 +1,6 @@
-"""The simulated broker's lines in a real database: all or none, in order, one writer, and fast enough for a history."""
+"""The simulated broker's lines in a real database: all or none, in order, one writer."""
 
-import time
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -13,31 +13,47 @@ from hydra_exec.broker.simulated.log import MemoryStore
 from hydra_exec.broker.simulated.store import DatabaseStore
 from tests.support.sim_broker import CONTRACT, broker_on, days, played_out, tape, ticket
 
+Opened = Callable[[str], DatabaseStore]
 
-def test_lines_come_back_in_order_and_each_account_has_its_own(state_engine: sa.Engine) -> None:
-    store, other = DatabaseStore(state_engine, "SIM"), DatabaseStore(state_engine, "OTHER")
+
+@pytest.fixture
+def opened(state_engine: sa.Engine) -> Iterator[Opened]:
+    """``opened(account)`` is a store; in the end each gives its connection back."""
+    made: list[DatabaseStore] = []
+
+    def make(account: str) -> DatabaseStore:
+        made.append(DatabaseStore(state_engine, account))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
+
+
+def test_lines_come_back_in_order_and_each_account_has_its_own(opened: Opened, state_engine: sa.Engine) -> None:
+    store, other = opened("SIM"), opened("OTHER")
     store.append(["a", 'b "quoted", {braced} and \\ escaped', "é"])
     other.append(["x"])
     store.append([])
     store.append(["d"], flush=False)
     expected = ["a", 'b "quoted", {braced} and \\ escaped', "é", "d"]
-    assert list(DatabaseStore(state_engine, "SIM").load()) == expected
+    assert list(opened("SIM").load()) == expected
     assert list(other.load()) == ["x"]
     with state_engine.connect() as connection:
         seqs = connection.scalars(sa.select(sim_broker_log.c.seq).where(sim_broker_log.c.account == "SIM")).all()
     assert sorted(seqs) == [1, 2, 3, 4]
 
 
-def test_it_goes_on_where_it_was(state_engine: sa.Engine) -> None:
-    DatabaseStore(state_engine, "SIM").append(["a"])
-    store = DatabaseStore(state_engine, "SIM")
+def test_it_goes_on_where_it_was(opened: Opened) -> None:
+    opened("SIM").append(["a"])
+    store = opened("SIM")
     store.load()
     store.append(["b", "c"])
     assert list(store.load()) == ["a", "b", "c"]
 
 
-def test_a_second_writer_is_refused_and_leaves_nothing(state_engine: sa.Engine) -> None:
-    first, second = DatabaseStore(state_engine, "SIM"), DatabaseStore(state_engine, "SIM")
+def test_a_second_writer_is_refused_and_leaves_nothing(opened: Opened) -> None:
+    first, second = opened("SIM"), opened("SIM")
     first.load()
     second.load()
     first.append(["a"])
@@ -46,14 +62,14 @@ def test_a_second_writer_is_refused_and_leaves_nothing(state_engine: sa.Engine) 
     assert list(second.load()) == ["a"]
 
 
-def test_the_broker_is_rebuilt_from_the_database(state_engine: sa.Engine) -> None:
-    broker = broker_on([tape(impact=0.05)], DatabaseStore(state_engine, "SIM"))
+def test_the_broker_is_rebuilt_from_the_database(opened: Opened) -> None:
+    broker = broker_on([tape(impact=0.05)], opened("SIM"))
     broker.begin(tape().session)
     broker.place(ticket("a", Side.BUY, 5, 90.0))
     broker.place(ticket("b", Side.SELL, 1, 85.9))
     broker.wait(0.0)
     broker.wait(1.0)
-    again = broker_on([tape(impact=0.05)], DatabaseStore(state_engine, "SIM"))
+    again = broker_on([tape(impact=0.05)], opened("SIM"))
     assert again.snapshot() == broker.snapshot()
     assert [e.quantity for e in again.snapshot().executions] == [2, 2]
     assert [(m.wire_ref, m.quantity) for m in played_out(again) if isinstance(m, ExecutionReport)] == [
@@ -62,8 +78,8 @@ def test_the_broker_is_rebuilt_from_the_database(state_engine: sa.Engine) -> Non
     ]
 
 
-def test_a_connection_is_given_back_and_taken_again(state_engine: sa.Engine) -> None:
-    store = DatabaseStore(state_engine, "SIM")
+def test_a_connection_is_given_back_and_taken_again(opened: Opened, state_engine: sa.Engine) -> None:
+    store = opened("SIM")
     store.append(["a"])
     assert state_engine.pool.checkedout() == 1  # type: ignore[attr-defined]
     store.close()
@@ -74,21 +90,16 @@ def test_a_connection_is_given_back_and_taken_again(state_engine: sa.Engine) -> 
     store.close()
 
 
-def test_a_history_costs_seconds_and_is_read_in_less_than_one(state_engine: sa.Engine) -> None:
-    """A tenth of five years of four markets; the bounds are for a machine that has other work."""
-    sessions, markets = days(126), [f"M{i}-2025-04" for i in range(4)]
+def test_a_history_is_read_back_as_the_broker_that_wrote_it(opened: Opened) -> None:
+    sessions, markets = days(21), [f"M{i}-2025-04" for i in range(4)]
     tapes = [tape(session, bars=dict.fromkeys(markets, tape().bars[CONTRACT])) for session in sessions]
-    store = DatabaseStore(state_engine, "SIM")
+    store = opened("SIM")
     broker = broker_on(tapes, store, SimConfig())
-    started = time.perf_counter()
     for i, session in enumerate(sessions):
         broker.begin(session)
         for j in range(2 + i % 2):
             broker.place(ticket(f"{i}/{j}", Side.BUY if i % 4 < 2 else Side.SELL, 2, 85.0, markets[j]))
         played_out(broker)
-    assert (time.perf_counter() - started) * 10 < 90.0
     lines = store.load()
-    assert len(lines) > 126 * 25
-    started = time.perf_counter()
-    broker_on(tapes, MemoryStore(lines))
-    assert (time.perf_counter() - started) * 50_000 / len(lines) < 3.0
+    assert len(lines) > 21 * 25
+    assert broker_on(tapes, MemoryStore(lines)).snapshot() == broker.snapshot()
