@@ -167,13 +167,6 @@ class ConnectionKeeper:
         self._last_asked: datetime | None = None
         self._reconciled: int | None = None
 
-    @property
-    def unlocked(self) -> bool:
-        """Whether new orders may be sent, as far as the connection goes."""
-        link, now = self._broker.link(), self._broker.now()
-        quiet = self._rules.blackout is None or not self._rules.blackout.in_blackout(now)
-        return quiet and link.state is LinkState.UP and self._reconciled == link.generation
-
     def reconciled(self) -> None:
         """The journal was compared with a full answer of this connection."""
         self._reconciled = self._broker.link().generation

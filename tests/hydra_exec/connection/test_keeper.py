@@ -95,6 +95,11 @@ class Kept:
         self.keeper = ConnectionKeeper(self.broker, RULES, alive=self.broker.settle, log=self.log)
         self.scene = Scene(self.server, self.broker)
 
+    @property
+    def unlocked(self) -> bool:
+        """Whether nothing has to be asked of the connection before it is traded on."""
+        return self.broker.link().state is LinkState.UP and self.keeper.verdict().code is K.OK
+
     def hear(self) -> None:
         self.keeper.hear(self.scene.hear())
 
@@ -105,16 +110,16 @@ class Kept:
 def test_a_connection_is_locked_until_it_is_reconciled() -> None:
     with ThreadedTws() as server:
         kept = Kept(server)
-        assert not kept.keeper.unlocked
+        assert not kept.unlocked
         assert kept.steps(2) == [K.CONNECT, K.RECONCILE_NEEDED]
         kept.hear()
-        assert not kept.keeper.unlocked
+        assert not kept.unlocked
         kept.keeper.reconciled()
-        assert kept.keeper.unlocked
+        assert kept.unlocked
         assert kept.steps(1) == [K.OK]
         assert kept.log.events == [("connected", 1)]
         kept.keeper.stop()
-        assert not kept.keeper.unlocked
+        assert not kept.unlocked
         assert kept.log.beats[-1] == ("closed", False)
         assert kept.log.beats[0] == ("up", True)
 
@@ -125,7 +130,7 @@ def test_the_notice_of_a_connection_that_was_reconciled_locks_nothing() -> None:
         kept.steps(1)
         kept.keeper.reconciled()
         kept.hear()
-        assert kept.keeper.unlocked
+        assert kept.unlocked
         kept.keeper.stop()
 
 
@@ -138,14 +143,14 @@ def test_a_restored_link_is_locked_again(*, data_lost: bool) -> None:
         kept.keeper.reconciled()
         server.play(Lost())
         kept.hear()
-        assert not kept.keeper.unlocked
+        assert not kept.unlocked
         assert kept.steps(1) == [K.OK]
         server.play(Restored(data_lost))
         kept.hear()
-        assert not kept.keeper.unlocked
+        assert not kept.unlocked
         assert kept.steps(1) == [K.RECONCILE_NEEDED]
         kept.keeper.reconciled()
-        assert kept.keeper.unlocked
+        assert kept.unlocked
         restored = "link_restored_data_lost" if data_lost else "link_restored"
         assert [event for event, _ in kept.log.events] == ["connected", "link_lost", restored]
         kept.keeper.stop()
@@ -160,7 +165,7 @@ def test_a_link_that_was_lost_and_restored_between_two_looks_is_locked_too() -> 
         server.play(Lost())
         server.play(Restored())
         kept.hear()
-        assert not kept.keeper.unlocked
+        assert not kept.unlocked
         kept.keeper.stop()
 
 
@@ -172,7 +177,7 @@ def test_a_lost_connection_comes_back_with_patience_and_locked() -> None:
         kept.keeper.reconciled()
         server.play(Outage(1))
         kept.hear()
-        assert not kept.keeper.unlocked
+        assert not kept.unlocked
         assert kept.steps(2) == [K.CONNECT, K.WAIT_BACKOFF]
         kept.clock.at += 2 * SECOND
         assert kept.steps(2) == [K.CONNECT, K.WAIT_BACKOFF]
@@ -181,9 +186,9 @@ def test_a_lost_connection_comes_back_with_patience_and_locked() -> None:
         assert kept.steps(2) == [K.CONNECT, K.RECONCILE_NEEDED]
         kept.hear()
         assert kept.broker.link().generation == 2
-        assert not kept.keeper.unlocked
+        assert not kept.unlocked
         kept.keeper.reconciled()
-        assert kept.keeper.unlocked
+        assert kept.unlocked
         assert kept.log.events == [
             ("connected", 1),
             ("disconnected", 1),
@@ -204,14 +209,14 @@ def test_a_connection_that_somebody_else_made_is_locked() -> None:
         kept.keeper.reconciled()
         kept.broker.close()
         kept.broker.connect()
-        assert not kept.keeper.unlocked
+        assert not kept.unlocked
         assert kept.steps(1) == [K.RECONCILE_NEEDED]
         kept.keeper.reconciled()
         # What is told late of the connection before says nothing of this one.
         kept.keeper.hear([Notice(NoticeKind.DISCONNECTED, 0, "", kept.clock.at, generation=1)])
-        assert kept.keeper.unlocked
+        assert kept.unlocked
         kept.keeper.hear([Notice(NoticeKind.LINK_RESTORED, 1102, "", kept.clock.at, generation=2)])
-        assert not kept.keeper.unlocked
+        assert not kept.unlocked
         kept.keeper.stop()
 
 
@@ -225,7 +230,7 @@ def test_a_sign_of_life_is_asked_for_when_nothing_is_heard() -> None:
         kept.clock.at += 15 * SECOND
         assert kept.steps(2) == [K.ASK_HEARTBEAT, K.OK]
         assert kept.scene.asked(Ask.CURRENT_TIME) == before + 1
-        assert kept.keeper.unlocked
+        assert kept.unlocked
         kept.keeper.stop()
 
 
@@ -255,9 +260,9 @@ def test_around_the_restart_trading_is_locked_and_a_lost_connection_waits() -> N
         kept.steps(1)
         kept.hear()
         kept.keeper.reconciled()
-        assert kept.keeper.unlocked
+        assert kept.unlocked
         kept.clock.at += timedelta(minutes=1)
-        assert not kept.keeper.unlocked
+        assert not kept.unlocked
         server.play(HangUp())
         kept.hear()
         assert kept.steps(2) == [K.BLACKOUT, K.BLACKOUT]
