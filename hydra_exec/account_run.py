@@ -127,7 +127,8 @@ class AccountRun:
             try:
                 self.decide(session)
             except NoAnswerError:
-                outcome = WorkOutcome.UNRECOVERABLE
+                end_session(account.engine, number, WorkOutcome.UNRECOVERABLE)
+                raise
         standing = account.line.standing
         word = standing.positions if standing.code is not ReconcileCode.NO_ANSWER else None
         # Without a worth it counts as not traded: the next run takes it up again.
@@ -174,7 +175,7 @@ class AccountRun:
             # At a broker in virtual time nothing happens that the work of the session has not heard.
             standing = line.standing if line.agreed else line.reconcile()
         if standing.code is ReconcileCode.NO_ANSWER:
-            msg = "the broker does not say what is held: nothing can be decided"
+            msg = f"the broker does not say what is held, and nothing can be decided: {line.silence or 'no connection'}"
             raise NoAnswerError(msg)
         rests, resting = account.breakers.resting()
         day = AccountDay(

@@ -107,11 +107,14 @@ def decide_market(
 ) -> list[Order]:
     """Orders of one market, passed or denied with the gate's code; none where nothing is to be changed."""
     held = {c: lots for c, lots in account.positions.items() if contract_root(c) == spec.root}
-    hard = limits_of(spec, day.day_cap, limits, patience.max_quote_age_seconds)
     out = []
     for change in changes(day.wanted, held, flattening(account, spec.symbol)):
         listed = day.contracts.get(change.contract)
-        wish = _wish(day, spec, change, listed)
+        side = Side.of(change.lots)
+        reduces = Exposure(held.get(change.contract, 0)).reduces(side, abs(change.lots))
+        cap = max(day.day_cap, day.exit_cap) if reduces else day.day_cap
+        hard = limits_of(spec, cap, limits, patience.max_quote_age_seconds)
+        wish = _wish(day, spec, change, listed, cap)
         others = {contract: lots for contract, lots in held.items() if contract != change.contract}
         verdict = decide(wish, hard, _situation(day, spec, account, values, listed, held, others, wish))
         passed = verdict.code is GateCode.PASSED
@@ -144,12 +147,12 @@ def algo_of(change: Change, quantity: int, patience: PatienceConfig) -> Algo:
     return Algo.TWAP if quantity > patience.twap_lots else Algo.PATIENCE
 
 
-def _wish(day: MarketDay, spec: MarketSpec, change: Change, listed: ContractDay | None) -> OrderWish:
+def _wish(day: MarketDay, spec: MarketSpec, change: Change, listed: ContractDay | None, cap: int) -> OrderWish:
     side = Side.of(change.lots)
     price = worst_price(side, listed.settle, spec.risk.chase_fraction, spec.tick) if listed else 0.0
     # What is more than a session bears is left for the next ones. Of a cap of nothing a lot is asked for: the gate
     # lets it pass where it only reduces.
-    lots = min(abs(change.lots), max(day.day_cap, 1))
+    lots = min(abs(change.lots), max(cap, 1))
     return OrderWish(
         order_ref(spec.symbol, day.session, change.contract), spec.symbol, change.contract, side, lots, price
     )

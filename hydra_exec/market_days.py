@@ -36,8 +36,8 @@ class ContractDay:
 class MarketDay:
     """A market's session. ``day_cap`` is the participation cap in lots, ``margin_per_lot`` money; None: not known.
 
-    Where the market's volume is not known in the session, the cap is the last one that was: what is held must be left
-    also while data is missing. Before any is known it is 0.
+    Where the market's volume is not known in the session, ``day_cap`` is 0. ``exit_cap`` is the last cap that was
+    known: what is held must be left also while data are missing.
     """
 
     market: str
@@ -46,6 +46,7 @@ class MarketDay:
     contracts: Mapping[str, ContractDay]
     day_cap: int
     margin_per_lot: float | None
+    exit_cap: int = 0
     volume_profile: tuple[float, ...] = ()
     """How volume runs over the next session's trading hours; empty where it is not known."""
 
@@ -94,7 +95,8 @@ def market_days(
             session=session,
             wanted=wanted,
             contracts=contracts,
-            day_cap=_last_known(caps, session),
+            day_cap=caps.get(session, 0),
+            exit_cap=_last_known(caps, session),
             margin_per_lot=margins.get(session),
             volume_profile=(profiles or {}).get(session, ()),
         )

@@ -66,7 +66,8 @@ class AccountParts:
         if event in TOLD and self.config.broker is not BrokerKind.SIMULATED:
             code, message = str(event), f"{TOLD[event]}: {detail}"
             sink = AlertSink(self.database.engine, self.home.config.webhook_url)
-            sink.raise_alert(Alert(AlertLevel.CRITICAL, code, message, run_id=self.run_id))
+            key = f"{code}|{self.config.account}|{detail}"
+            sink.raise_alert(Alert(AlertLevel.CRITICAL, code, message, run_id=self.run_id, dedupe_key=key))
 
     def sessions(self, first: date, last: date) -> dict[str, list[date]]:
         """Each market's own sessions in a range, within its span of the home."""

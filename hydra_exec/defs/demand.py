@@ -22,7 +22,7 @@ def after_trading(account: Account) -> list[Demand]:
     """What breakers and books demand after a run."""
     out, standing = [account.breakers.demand], account.line.standing
     if not standing.agreed:
-        words = f"journal and broker do not agree: {standing.code}"
+        words = f"journal and broker do not agree: {account.line.silence or standing.code}"
         out.append(Demand(BOOKS, SystemState.HALTED, words))
     if account.strangers:
         words = f"held, and none of the home's markets: {', '.join(account.strangers)}"

@@ -62,6 +62,17 @@ def _demanding(parts: AccountParts, account: Account) -> Iterator[None]:
     parts.demand(account)
 
 
+@contextmanager
+def told_of_failure(parts: AccountParts) -> Iterator[None]:
+    """Raise an alarm where the broker cannot be used, and let the run fail with its reason: it can be run again."""
+    try:
+        yield
+    except (BrokerError, ClientLockError) as error:
+        sink = AlertSink(parts.database.engine, parts.home.config.webhook_url)
+        sink.raise_alert(Alert(AlertLevel.CRITICAL, "broker_unusable", str(error), run_id=parts.run_id))
+        raise dg.Failure(str(error)) from error
+
+
 def decide_at_broker(parts: AccountParts, last: date) -> list[date]:
     """Decide on the newest finished session, and work what may be worked now; the sessions that were decided on.
 
@@ -103,12 +114,8 @@ def work_job() -> dg.JobDefinition:
         if parts.config.broker is BrokerKind.SIMULATED:
             context.log.info("the simulated broker has no hours of its own: trade_champion works its sessions")
             return
-        try:
+        with told_of_failure(parts):
             worked = work_at_broker(parts)
-        except (BrokerError, ClientLockError) as error:
-            sink = AlertSink(database.engine, home.config.webhook_url)
-            sink.raise_alert(Alert(AlertLevel.CRITICAL, "broker_unusable", str(error), run_id=context.run.run_id))
-            raise dg.Failure(str(error)) from error
         context.log.info(f"{worked.outcome}: {dict(worked.ends)}")
         if worked.outcome is WorkOutcome.UNRECOVERABLE:
             message = "journal and broker do not agree at the end of the session: see `hydra paper-trade status`"

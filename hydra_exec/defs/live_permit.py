@@ -55,12 +55,15 @@ def lake_facts(parts: AccountParts, counted: set[date]) -> LakeFacts:
 def _green(parts: AccountParts, dataset: str, column: str, wanted: str) -> bool | None:
     """Whether a gate says so of every market in its newest session.
 
-    None where a market has no row of one of its last ``NEWEST_SESSIONS``, or the newest says nothing.
+    None where a market has no row of one of its last ``NEWEST_SESSIONS``, or the newest says nothing. A market whose
+    span in the home has ended says nothing any more.
     """
     now, lake = parts.home.now(), parts.lake.lake
     said = []
     for market, calendar in parts.home.calendars.items():
-        finished = calendar.latest_finished(now)
+        finished, last = calendar.latest_finished(now), parts.home.config.last_session(market)
+        if last is not None and last < finished:
+            continue
         recent = calendar.between(finished - timedelta(days=30), finished)[-NEWEST_SESSIONS:]
         rows = lake.read(dataset, markets=[market], first=recent[0], last=recent[-1]).sort("session")
         said.append(rows[column][-1] if not rows.is_empty() else None)

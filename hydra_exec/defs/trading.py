@@ -30,7 +30,7 @@ from hydra_exec.broker.port import BrokerKind
 from hydra_exec.config import trading_config
 from hydra_exec.contracts import traded_contracts
 from hydra_exec.defs.account import WINDOW_DAYS, AccountParts, trade_history
-from hydra_exec.defs.live import decide_at_broker
+from hydra_exec.defs.live import decide_at_broker, told_of_failure
 from hydra_exec.desk.desk import WorkOutcome
 from hydra_exec.journal.frames import fills_between, orders_between
 from hydra_exec.targets import target_positions, wanted_lots
@@ -155,7 +155,9 @@ def _trade(context: dg.AssetExecutionContext, parts: AccountParts) -> None:
     """Take the account through what it has not seen, up to the run's last session."""
     last = max(date.fromisoformat(key.split("|")[1]) for key in context.partition_keys)
     if parts.config.broker is not BrokerKind.SIMULATED:
-        context.log.info(f"decided at the broker: {[str(day) for day in decide_at_broker(parts, last)]}")
+        with told_of_failure(parts):
+            decided = decide_at_broker(parts, last)
+        context.log.info(f"decided at the broker: {[str(day) for day in decided]}")
         return
     finished = max(calendar.latest_finished(parts.home.now()) for calendar in parts.home.calendars.values())
     ends: dict[WorkOutcome, int] = {}

@@ -109,8 +109,9 @@ class Desk:
                 if self._jobs or not line.agreed:
                     line.mind(self._tick, self._managed())
         except BrokerError:
+            # The orders themselves stay open: who mends what went wrong has them worked on.
             with contextlib.suppress(BrokerError):
-                self._leave()
+                self._take_back()
             raise
         ends |= self._leave()
         left = [ticket for ticket in line.journal.live() if ticket.order_ref in ends]
@@ -188,8 +189,8 @@ class Desk:
         self._line.journal.end_order(job.order.order_ref, OrderStatus.DONE, reason)
         self._jobs.pop(job.order.order_ref, None)
 
-    def _leave(self) -> dict[str, FinishCode]:
-        """End what still lives, hear the answers out, and compare with the broker a last time."""
+    def _take_back(self) -> None:
+        """Ask for the end of what still lives, and hear the answers out."""
         line = self._line
         until = line.broker.now() + self._grace
         asked: dict[str, datetime] = {}
@@ -204,6 +205,11 @@ class Desk:
             if line.broker.now() >= until:
                 break
         line.hear(0.0)
+
+    def _leave(self) -> dict[str, FinishCode]:
+        """End what still lives, and compare with the broker a last time."""
+        line = self._line
+        self._take_back()
         line.reconcile()
         if any(ticket.order_ref in self._jobs and not ticket.acknowledged for ticket in line.journal.live()):
             line.renew()

@@ -80,6 +80,8 @@ class Line:
         self._calls: set[Message] = set()
         """What was heard since the last question and calls for one."""
         self.standing = NOTHING
+        self.silence = ""
+        """Why the last question had no full answer; empty where it had one."""
         self.interruptions = 0
 
     @property
@@ -116,8 +118,8 @@ class Line:
         if self.broker.link().state is not LinkState.UP:
             return
         if self._calls or self._open_questions():
-            # What went on differing through a whole round of questions takes time, and not another round.
-            lasts = self.standing.code is ReconcileCode.DIFFERENT and not self._calls
+            # What went on through a whole round of questions takes time, and not another round.
+            lasts = (self.silence or self.standing.code is ReconcileCode.DIFFERENT) and not self._calls
             self.reconcile(managed, 1 if lasts else MOST_QUESTIONS)
 
     def settle(self, within: timedelta) -> Reconciliation:
@@ -184,9 +186,11 @@ class Line:
             try:
                 snapshot = self.broker.snapshot()
             except NoAnswerError as error:
-                self.standing = NOTHING
+                self.standing, self.silence = NOTHING, str(error) or "no answer"
+                self._asked = self.broker.now(), self._unsettled()
                 self._tell(LineEvent.NO_ANSWER, str(error))
                 continue
+            self.silence = ""
             if _unsettled_by(self.hear(0.0)):
                 self.standing = NOTHING
                 continue

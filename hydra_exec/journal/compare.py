@@ -65,7 +65,9 @@ def settle_absent(book: Book, snapshot: Snapshot, absent: Mapping[str, datetime]
         if arrived and ticket.sent_at < snapshot.asked_at:
             first = (absent or {}).get(ticket.wire_ref, snapshot.asked_at) if ticket.unknown else snapshot.asked_at
             gone = snapshot.asked_at - first >= ABSENCE
-            if not gone:
+            if gone:
+                book.ended |= book.perm_ids(ticket.wire_ref)
+            else:
                 missing[ticket.wire_ref] = first
             after = replace(ticket, progress=told(unknown, Evidence.NOT_FOUND) if gone else unknown, reason=GONE)
         elif not arrived and ticket.generation < snapshot.generation:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hydra_assets.state.execution_tables import reconciliations
 from hydra_assets.state.records import Side
 from hydra_exec.broker.port import Message, OrderReport, Snapshot
-from hydra_exec.journal.compare import Difference, ReconcileCode, differences, settle_absent, strangers
+from hydra_exec.journal.compare import ABSENCE, Difference, ReconcileCode, differences, settle_absent, strangers
 from hydra_exec.journal.journal import Journal
 from hydra_exec.journal.records import FillKind, FillLine
 
@@ -51,6 +51,7 @@ class Reconciler:
         journal.book.client_id = client_id
         self._before: dict[str, tuple[Difference, datetime]] = {}
         self._absent: Mapping[str, datetime] = {}
+        self._unexplained: dict[str, datetime] = {}
 
     def take(self, snapshot: Snapshot, managed: frozenset[str] = frozenset()) -> Reconciliation:
         """Apply an answer's reports, end what it shows to have ended, and compare positions.
@@ -80,8 +81,13 @@ class Reconciler:
 
     def _since(self, snapshot: Snapshot, found: Mapping[str, Difference]) -> dict[str, tuple[Difference, datetime]]:
         """Differences in contracts where nothing is at work, each with the question that it has lasted since."""
-        book = self._journal.book
-        busy = {ticket.contract for ticket in book.tickets.values() if ticket.live or ticket.progress.unexplained}
+        book, asked_at = self._journal.book, snapshot.asked_at
+        # An execution that an ended ticket still lacks is waited for, and not for ever: it may never be told.
+        open_ones = [ticket for ticket in book.tickets.values() if ticket.progress.unexplained and not ticket.live]
+        waits = {ticket.wire_ref: self._unexplained.get(ticket.wire_ref, asked_at) for ticket in open_ones}
+        busy = {ticket.contract for ticket in book.tickets.values() if ticket.live}
+        busy |= {ticket.contract for ticket in open_ones if asked_at - waits[ticket.wire_ref] < ABSENCE}
+        self._unexplained = waits
         fresh = (fill for fill in book.fills.values() if fill.kind is FillKind.FILL)
         busy |= {fill.contract for fill in fresh if snapshot.asked_at - fill.executed_at < FRESH}
         since = {}

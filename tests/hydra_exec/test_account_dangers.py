@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from hydra_assets.state.execution_tables import orders
+from hydra_assets.state.records import OrderStatus
 from hydra_assets.state.system import SystemState
 from hydra_assets.state.tables import alerts
 from hydra_exec.account_run import AccountRun
+from hydra_exec.broker.port import NoAnswerError, Refusal, RefusedError
 from hydra_exec.defs.account import parts_of
 from hydra_exec.defs.demand import after_trading
 from hydra_exec.desk.desk import WorkOutcome
@@ -90,6 +93,23 @@ def test_an_entry_that_rests_is_taken_back_when_the_state_takes_no_risk_and_an_e
         assert t.held() == t.truth() == {}
 
 
+def test_an_order_that_could_not_be_worked_to_its_end_stays_open(state_engine: sa.Engine, tmp_path: Path) -> None:
+    with trader(unsynced(state_engine), tmp_path) as t:
+        t.rig.line.open()
+        entry = t.order(1)
+        with pytest.MonkeyPatch.context() as patch:
+
+            def refused(*_: object) -> None:
+                raise RefusedError(Refusal.NOT_PAPER, "another login")
+
+            patch.setattr(t.rig.line, "mind", refused)
+            with pytest.raises(RefusedError):
+                t.work(entry)
+        assert t.rows(orders, "status") == [str(OrderStatus.CREATED)]
+        t.server.show(CON_ID, NEAR)
+        assert t.work(entry).ends == {entry[0].order_ref: FinishCode.FILLED}
+
+
 @pytest.fixture
 def scene(state_engine: sa.Engine) -> DeskScene:
     """Three lots are bought in the second of four sessions, at 85; the last two settle at 90."""
@@ -142,7 +162,8 @@ def test_where_the_broker_does_not_answer_nothing_is_decided_and_the_session_com
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Line, "reconcile", silent)
-        run.run(sessions(4))
+        with pytest.raises(NoAnswerError, match="nothing can be decided"):
+            run.run(sessions(4))
     assert last_traded(state_engine, "SIM") == sessions(3)[-1]
     ended = [row.outcome for row in sessions_of(state_engine, "SIM") if row.session == last]
     assert ended == [str(WorkOutcome.UNRECOVERABLE)]

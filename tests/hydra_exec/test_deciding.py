@@ -68,6 +68,27 @@ def test_an_order_that_was_denied_takes_no_room() -> None:
     assert (first.status, second.gate_code) == (OrderStatus.DENIED, GateCode.PASSED)
 
 
+@pytest.mark.parametrize(
+    ("held", "wanted", "exit_cap", "ordered", "code"),
+    [
+        (0, 3, 5, 1, GateCode.PARTICIPATION),
+        (2, 3, 5, 1, GateCode.PARTICIPATION),
+        (3, 0, 5, -3, GateCode.PASSED),
+        (8, 2, 5, -5, GateCode.PASSED),
+        (3, 0, 0, -1, GateCode.PASSED),
+        (-3, 0, 2, 2, GateCode.PASSED),
+    ],
+)
+def test_where_the_volume_is_not_known_nothing_is_entered_and_what_is_held_is_left(
+    held: int, wanted: int, exit_cap: int, ordered: int, code: GateCode
+) -> None:
+    account = replace(ACCOUNT, positions={"HE-2025-04": held} if held else {})
+    unknown = replace(day("HE", wanted), day_cap=0, exit_cap=exit_cap)
+    (order,) = decide_market(unknown, SESSION, SPECS["HE"], account, Values(), AccountLimits(), PatienceConfig())
+    assert (abs(order.quantity), order.gate_code) == (abs(ordered), code)
+    assert order.side.sign * ordered > 0
+
+
 def test_what_is_left_keeps_its_room_until_it_is_left() -> None:
     spec = SPECS["HE"]
     account = replace(ACCOUNT, positions={"HE-2025-04": 10})

@@ -39,23 +39,24 @@ def curve(days: list[date], stale: frozenset[date] = frozenset()) -> pl.DataFram
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
-def caps(rows: pl.DataFrame, sessions: list[date]) -> list[int]:
+def caps(rows: pl.DataFrame, sessions: list[date]) -> list[tuple[int, int]]:
+    """What a session bears, and what it bears of exits."""
     days = market_days(HE, CALENDAR, sessions, TARGETS, rows.select(CURVE_COLUMNS), market_arrays(rows, [HE]))
-    return [days[day].day_cap for day in sessions]
+    return [(days[day].day_cap, days[day].exit_cap) for day in sessions]
 
 
-def test_where_the_front_did_not_settle_the_last_known_cap_holds() -> None:
+def test_where_the_front_did_not_settle_the_last_known_cap_holds_for_exits_and_nothing_is_entered() -> None:
     assert TARGETS.columns == list(TARGET_COLUMNS)
     known = int(HE.liquidity.participation_cap * 5_000)
     stale = frozenset(DAYS[30:32])
     assert known > 1
-    assert caps(curve(DAYS, stale), DAYS[29:33]) == [known] * 4
-    assert caps(curve(DAYS[:30]), DAYS[29:33]) == [known] * 4, "a session that has no rows at all"
+    assert caps(curve(DAYS, stale), DAYS[29:33]) == [(known, known), (0, known), (0, known), (known, known)]
+    assert caps(curve(DAYS[:30]), DAYS[29:33]) == [(known, known), *[(0, known)] * 3], "no rows at all"
 
 
 def test_a_cap_is_known_from_earlier_sessions_alone() -> None:
     rows = curve(DAYS, frozenset(DAYS[30:32]))
     whole = caps(rows, DAYS)
-    assert whole[0] == 0, "before there is any volume"
+    assert whole[0] == (0, 0), "before there is any volume"
     for n in (1, 20, 31, 32):
         assert caps(rows.filter(pl.col("session") <= DAYS[n - 1]), DAYS[:n]) == whole[:n]

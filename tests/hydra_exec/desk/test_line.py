@@ -20,8 +20,8 @@ from hydra_exec.broker.port import (
     Snapshot,
     Word,
 )
-from hydra_exec.desk.line import DIFFERENT_AGAIN, NOTHING, Line, LineEvent
-from hydra_exec.journal.compare import ReconcileCode
+from hydra_exec.desk.line import DIFFERENT_AGAIN, MOST_QUESTIONS, NOTHING, Line, LineEvent
+from hydra_exec.journal.compare import ABSENCE, ReconcileCode
 from hydra_exec.order_state import TicketState
 from hydra_exec.risk_gate.codes import GateCode, Verdict
 from hydra_exec.risk_gate.gate import GuardedBroker
@@ -45,6 +45,8 @@ class Wire:
     now: datetime = field(default_factory=lambda: later(5))
     link: LinkState = LinkState.UP
     silent: bool = False
+    refuses: bool = False
+    """Whether an order's end cannot be asked for."""
     asked: int = 0
     cancelled: list[OrderReport] = field(default_factory=list)
     told: list[LineEvent] = field(default_factory=list)
@@ -74,7 +76,7 @@ class Wire:
 
     def cancel(self, report: OrderReport) -> Verdict:
         self.cancelled.append(report)
-        return Verdict(GateCode.PASSED)
+        return Verdict(GateCode.NOT_SENT, "by hand") if self.refuses else Verdict(GateCode.PASSED)
 
     def line(self) -> Line:
         def unused(*_: Any) -> Any:
@@ -241,6 +243,56 @@ def test_the_second_order_of_a_ticket_that_its_executions_have_filled_is_asked_f
     line.mind(60.0, frozenset({ref}))
     assert wire.asked == asked
     assert wire.scene.ticket(ref).progress.state is TicketState.FILLED
+
+
+def test_silence_that_lasts_is_asked_into_once_each_time_and_says_why(wire: Wire) -> None:
+    line = wire.line()
+    wire.silent = True
+    line.open()
+    assert (wire.asked, line.silence) == (MOST_QUESTIONS, "no answer")
+    for _ in range(5):
+        asked = wire.asked
+        line.mind(1.0)
+        line.mind(4.0)
+        assert wire.asked == asked + 1
+    wire.silent = False
+    line.mind(5.0)
+    assert (line.agreed, line.silence) == (True, "")
+
+
+def test_what_is_in_question_is_waited_for_and_not_for_ever(wire: Wire) -> None:
+    line, ref = wire.line(), wire.scene.send()
+    wire.heard = [says(Word.WORKING)]
+    line.hear(0.0)
+    began = wire.now
+    assert line.settle(timedelta(seconds=5)).code is AGREED
+    assert wire.now - began >= timedelta(seconds=5)
+    assert wire.scene.ticket(ref).progress.state is TicketState.UNKNOWN
+    line.settle(timedelta(seconds=15))
+    assert wire.scene.ticket(ref).progress.state is TicketState.ABSENT
+    asked = wire.asked
+    line.settle(timedelta(seconds=15))
+    assert wire.asked == asked + 1
+
+
+def test_an_execution_that_never_comes_holds_an_adjustment_up_and_not_for_ever(wire: Wire) -> None:
+    line, ref = wire.line(), wire.scene.send(quantity=1)
+    wire.positions, wire.ended = {APRIL: 1}, [says(Word.FILLED, 1)]
+    began = wire.now
+    assert line.open().code is DIFFERENT
+    assert wire.scene.ticket(ref).progress.state is TicketState.FILLED
+    while not line.agreed:
+        line.mind(1.0)
+    assert ABSENCE <= wire.now - began <= 2 * ABSENCE
+    assert dict(wire.scene.journal.positions) == {APRIL: 1}
+    assert wire.told.count(LineEvent.ADJUSTED) == 1
+
+
+def test_an_end_that_cannot_be_asked_for_is_told(wire: Wire) -> None:
+    line = wire.line()
+    wire.refuses = True
+    line.cancel(says(Word.WORKING))
+    assert wire.told == [LineEvent.CANCELLED_STRANGER, LineEvent.NOT_CANCELLED]
 
 
 def test_without_an_answer_or_a_link_the_line_stands_on_nothing(wire: Wire) -> None:
