@@ -138,14 +138,16 @@ def test_what_differs_is_not_adjusted_while_a_ticket_works_in_the_contract(scene
     assert scene.journal.positions == {APRIL: 1, MAY: 1}
 
 
-def test_what_a_state_said_is_filled_and_no_execution_told_keeps_its_contract_busy_for_a_while(scene: JournalScene) -> None:
+def test_what_a_state_said_is_filled_and_no_execution_told_keeps_its_contract_busy_a_while(scene: JournalScene) -> None:
     scene.send(quantity=1)
     scene.journal.take([says(Word.FILLED, 1)])
     reconciler = scene.reconciler(price=PRICES)
     codes = [reconciler.take(scene.answer({APRIL: 1}, minutes=n)).code for n in (5, 6, 7)]
-    assert codes == [DIFFERENT, DIFFERENT, ReconcileCode.ADJUSTED]
+    assert codes == [DIFFERENT, DIFFERENT, ADJUSTED]
     assert scene.rows("fills", "kind") == ["adjustment"]
-    assert reconciler.take(scene.answer({APRIL: 1}, [], [fill(1)], minutes=8)).code is AGREED
+    late = [reconciler.take(scene.answer({APRIL: 1}, [], [fill(1)], minutes=n)).code for n in (8, 9, 10)]
+    assert late == [DIFFERENT, ADJUSTED, AGREED]
+    assert scene.journal.positions == {APRIL: 1}
 
 
 def test_a_difference_has_to_last(scene: JournalScene) -> None:
