@@ -301,6 +301,11 @@ def orders_are_filled_once(pipeline: Pipeline, engine: sa.Engine) -> None:
     held = dict(Journal(engine, SIMULATED_ACCOUNT, home_id(engine)).positions)
     assert held == summed
     assert max(map(abs, held.values()), default=0) <= 5
+    for name in ("positions", "slippage_reconciliation", "daily_pnl"):
+        event = pipeline.instance.get_latest_materialization_event(dg.AssetKey(name))
+        assert event is not None
+        assert event.asset_materialization is not None
+        assert "picture" in event.asset_materialization.metadata, name
     before = count(engine)
     execute(pipeline, definitions, job, tags)
     journal = Journal(engine, SIMULATED_ACCOUNT, home_id(engine))

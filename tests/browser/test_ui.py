@@ -27,6 +27,8 @@ CONFIG = HomeConfig(
 )
 SESSIONS = 108
 NOW = "2026-11-20T23:30:00+00:00"
+LOOKS = 3
+"""The graph is laid out beside the page, which a picture does not wait for."""
 GROUPS = ("raw", "curated", "options", "signals", "features", "models", "agent", "experiments", "trading")
 LOCATIONS = {"hydra_assets.definitions", "hydra_agent.definitions", "hydra_exec.definitions"}
 
@@ -105,7 +107,11 @@ def test_the_checks_passed(ui: DagsterUi) -> None:
 
 def test_the_global_lineage_is_drawn(ui: DagsterUi, pictures: Path) -> None:
     expanded = ",".join(f"global@global:{group}" for group in GROUPS)
-    pixels = screenshot(f"{ui.url}/asset-groups/?expanded={quote(expanded)}", pictures / "lineage.png", (4000, 2600))
+    address = f"{ui.url}/asset-groups/?expanded={quote(expanded)}"
+    for _ in range(LOOKS):
+        pixels = screenshot(address, pictures / "lineage.png", (4000, 2600))
+        if green_share(pixels) > 0.001:
+            break
     assert pixels.shape == (2600, 4000, 3)
     assert colours(pixels) > 300
     # The borders of some forty green nodes; an empty canvas or a dialog over it has none.
@@ -120,7 +126,7 @@ def test_the_partitions_page_shows_them_materialised(ui: DagsterUi, pictures: Pa
     assert green_share(pixels) > 0.01
 
 
-@pytest.mark.parametrize("name", ["futures_curve", "positions", "daily_pnl", "slippage_reconciliation"])
+@pytest.mark.parametrize("name", ["futures_curve", "daily_pnl"])
 def test_an_assets_page_shows_what_its_newest_run_said(ui: DagsterUi, pictures: Path, name: str) -> None:
     query = """query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
         assetMaterializations(limit: 1) { metadataEntries { label } } } } }"""
