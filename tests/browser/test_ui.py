@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from hydra_assets.home import HomeConfig
-from tests.support.browser import colours, green_share, screenshot
+from tests.support.browser import colours, drawn, green_share, screenshot
 from tests.support.homes import clean_environment, command, home_of
 from tests.support.ui import DagsterUi
 
@@ -27,8 +27,6 @@ CONFIG = HomeConfig(
 )
 SESSIONS = 108
 NOW = "2026-11-20T23:30:00+00:00"
-LOOKS = 3
-"""The graph is laid out beside the page, which a picture does not wait for."""
 GROUPS = ("raw", "curated", "options", "signals", "features", "models", "agent", "experiments", "trading")
 LOCATIONS = {"hydra_assets.definitions", "hydra_agent.definitions", "hydra_exec.definitions"}
 
@@ -108,10 +106,7 @@ def test_the_checks_passed(ui: DagsterUi) -> None:
 def test_the_global_lineage_is_drawn(ui: DagsterUi, pictures: Path) -> None:
     expanded = ",".join(f"global@global:{group}" for group in GROUPS)
     address = f"{ui.url}/asset-groups/?expanded={quote(expanded)}"
-    for _ in range(LOOKS):
-        pixels = screenshot(address, pictures / "lineage.png", (4000, 2600))
-        if green_share(pixels) > 0.001:
-            break
+    pixels = drawn(address, pictures / "lineage.png", (4000, 2600), lambda seen: green_share(seen) > 0.001)
     assert pixels.shape == (2600, 4000, 3)
     assert colours(pixels) > 300
     # The borders of some forty green nodes; an empty canvas or a dialog over it has none.
