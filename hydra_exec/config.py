@@ -1,7 +1,7 @@
 """What a home says of its trading: the broker, the account, its capital and limits. Pure."""
 
 from datetime import time
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -103,8 +103,3 @@ def trading_config(home: HomeConfig) -> TradingConfig:
         msg = "home.yaml, trading: a simulated home's champion is refused by every broker but the simulated one"
         raise HomeError(msg)
     return config
-
-
-def as_yaml(config: TradingConfig) -> dict[str, Any]:
-    """Only what differs from the defaults, as ``home.yaml`` holds it."""
-    return config.model_dump(mode="json", exclude_defaults=True)

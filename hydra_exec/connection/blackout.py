@@ -21,18 +21,10 @@ class Blackout:
     timezone: str
     margin: timedelta
 
-    def in_blackout(self, now: datetime) -> bool:
-        """Whether an instant lies in a window."""
-        return self.end(now) is not None
-
     def end(self, now: datetime) -> datetime | None:
         """When the window that an instant lies in is over (UTC), None where it lies in none."""
         around = [end for start, end in self.windows(now) if start <= now <= end]
         return max(around) if around else None
-
-    def next_start(self, now: datetime) -> datetime:
-        """The first instant after this one at which a window begins (UTC)."""
-        return min(start for start, _ in self.windows(now) if start > now)
 
     def windows(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Windows from the day before an instant to the day after the next, each with its start and end (UTC)."""

@@ -57,6 +57,7 @@ def _demanding(parts: AccountParts, account: Account) -> Iterator[None]:
     except RefusedError:
         raise
     except Exception:
+        # Whatever went wrong goes on; what is known of breakers and books counts all the same.
         parts.demand(account)
         raise
     parts.demand(account)
